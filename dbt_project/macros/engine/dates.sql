@@ -1,0 +1,45 @@
+{#-
+    Dates and times of day, where engines differ. All timestamps are plain and in UTC.
+-#}
+
+{#- Wall-clock time of a UTC timestamp in a zone: local_time("occurred_at", "time_zone") -#}
+{% macro local_time(utc_timestamp, time_zone) -%}
+    timezone({{ time_zone }}, timezone('UTC', {{ utc_timestamp }}))
+{%- endmacro %}
+
+{#- A date moved by whole days: add_days("week_end_date", -7) -#}
+{% macro add_days(day, days) -%}
+    ({{ day }} + cast({{ days }} as integer))
+{%- endmacro %}
+
+{#- Whole days from one date to a later one: days_between("first_seen_date", "week_end_date") -#}
+{% macro days_between(earlier, later) -%}
+    cast({{ later }} - {{ earlier }} as integer)
+{%- endmacro %}
+
+{#- The Monday on or before a date -#}
+{% macro monday_of(day) -%}
+    cast(date_trunc('week', {{ day }}) as date)
+{%- endmacro %}
+
+{#- Microseconds from one timestamp to a later one, exactly -#}
+{% macro microseconds_between(earlier, later) -%}
+    (epoch_us({{ later }}) - epoch_us({{ earlier }}))
+{%- endmacro %}
+
+{#- A timestamp moved by whole microseconds -#}
+{% macro add_microseconds(moment, microseconds) -%}
+    ({{ moment }} + to_microseconds({{ microseconds }}))
+{%- endmacro %}
+
+{#- Rows of one column `number`: 0 to last -#}
+{% macro numbers_to(last) -%}
+    (select cast(range as integer) as number from range({{ last + 1 }}))
+{%- endmacro %}
+
+{#- Rows of one column `day`: every date from first to last -#}
+{% macro days_from(first_day, last_day) -%}
+    (
+        select cast(unnest(generate_series({{ first_day }}, {{ last_day }}, interval 1 day)) as date) as day
+    )
+{%- endmacro %}

@@ -1,0 +1,302 @@
+with
+
+events as (
+
+    select * from {{ ref('stg_events') }}
+
+),
+
+session_days as (
+
+    select * from {{ ref('session_days') }}
+
+),
+
+orders as (
+
+    select * from {{ ref('stg_orders') }}
+
+),
+
+order_items as (
+
+    select * from {{ ref('stg_order_items') }}
+
+),
+
+subscription_events as (
+
+    select * from {{ ref('stg_subscription_events') }}
+
+),
+
+support_events as (
+
+    select * from {{ ref('stg_support_events') }}
+
+),
+
+days_with_events as (
+
+    select
+        customer_id,
+        local_date,
+        count(*) as events,
+        count(*) filter (where event_name = 'team_member_joined') as members_joined,
+        count(*) filter (where event_name = 'team_member_removed') as members_removed,
+        count(*) filter (
+            where
+            event_name = 'message_sent'
+            and coalesce(
+                {{ json_text("properties", "$.coupon") }},
+                {{ json_text("properties", "$.offer_id") }}
+            ) is not null
+        ) as offers_received
+    from events
+    where customer_id is not null
+    group by customer_id, local_date
+
+),
+
+days_with_activity as (
+
+    select
+        customer_id,
+        local_date,
+        sum(activities) as activities,
+        sum(core_events) as core_events,
+        sum(pages) as pages,
+        sum(session_microseconds) as session_microseconds,
+        bit_or(feature_mask) as feature_mask
+    from session_days
+    where customer_id is not null
+    group by customer_id, local_date
+
+),
+
+days_with_members as (
+
+    select
+        customer_id,
+        local_date,
+        {{ distinct_list("user_id") }} as active_user_ids
+    from (
+        select
+            customer_id,
+            local_date,
+            {{ explode_list("user_ids") }} as user_id
+        from session_days
+        where customer_id is not null
+    ) as members
+    group by customer_id, local_date
+
+),
+
+session_days_with_start as (
+
+    select
+        *,
+        min(local_date) over (
+            partition by actor_id, burst_started_at, division, customer_id
+        ) as start_date
+    from session_days
+    where customer_id is not null
+
+),
+
+-- A session cannot outlast its start week by more than its cap of 24 hours, so its length as of the
+-- end of the start week and its whole length are all that any week needs.
+sessions_of_customers as (
+
+    select
+        customer_id,
+        start_date,
+        actor_id,
+        burst_started_at,
+        division,
+        sum(session_microseconds) as microseconds_whole,
+        coalesce(
+            sum(session_microseconds) filter (
+                where local_date < {{ add_days(monday_of("start_date"), 7) }}
+            ), 0
+        ) as microseconds_in_start_week
+    from session_days_with_start
+    group by customer_id, start_date, actor_id, burst_started_at, division
+
+),
+
+days_with_session_starts as (
+
+    select
+        customer_id,
+        start_date as local_date,
+        count(*) as sessions_started,
+        {{ sorted_list("cast(microseconds_whole as bigint)") }} as session_lengths,
+        {{ sorted_list("cast(microseconds_in_start_week as bigint)") }}
+            as session_lengths_in_start_week
+    from sessions_of_customers
+    group by customer_id, start_date
+
+),
+
+days_with_orders as (
+
+    select
+        customer_id,
+        local_date,
+        count(*) filter (where not is_refund) as orders,
+        count(*) filter (where is_refund) as refunds,
+        count(*) filter (
+            where not is_refund and (discount > 0 or has_coupon)
+        ) as discounted_orders,
+        sum(revenue) as revenue,
+        coalesce(sum(revenue) filter (where not is_refund), 0) as order_revenue,
+        coalesce(sum(discount) filter (where not is_refund), 0) as discount,
+        {{ sorted_list("case when not is_refund then payment_method end") }}
+            as payment_methods
+    from orders
+    group by customer_id, local_date
+
+),
+
+days_with_order_items as (
+
+    select
+        customer_id,
+        local_date,
+        sum(cast(quantity as decimal(18, 4))) as order_items,
+        {{ sorted_list("category") }} as product_categories
+    from order_items
+    group by customer_id, local_date
+
+),
+
+days_with_subscription_events as (
+
+    select
+        customer_id,
+        local_date,
+        count(*) filter (where event_name = 'subscription_upgraded') as upgrades,
+        count(*) filter (where event_name = 'subscription_downgraded') as downgrades,
+        count(*) filter (where event_name = 'subscription_cancelled') as cancellations,
+        {{ value_at_largest("event_name", ["occurred_at", "event_id"]) }}
+            as last_subscription_event,
+        {{ value_at_largest("plan", ["occurred_at", "event_id"]) }}
+            filter (where plan is not null) as plan,
+        {{ value_at_largest("monthly_recurring_revenue", ["occurred_at", "event_id"]) }}
+            filter (where monthly_recurring_revenue is not null) as monthly_recurring_revenue,
+        {{ value_at_largest("seats", ["occurred_at", "event_id"]) }}
+            filter (where seats is not null) as seats,
+        {{ value_at_largest("limit_used_share", ["occurred_at", "event_id"]) }}
+            filter (where limit_used_share is not null) as limit_used_share
+    from subscription_events
+    group by customer_id, local_date
+
+),
+
+days_with_support_events as (
+
+    select
+        customer_id,
+        local_date,
+        count(*) filter (where event_name = 'ticket_opened') as tickets_opened,
+        count(*) filter (where event_name = 'ticket_closed') as tickets_closed,
+        sum(sentiment) as sentiment_sum,
+        count(sentiment) as sentiments,
+        {{ value_at_largest("nps_score", ["occurred_at", "event_id"]) }}
+            filter (where nps_score is not null) as nps_score
+    from support_events
+    group by customer_id, local_date
+
+),
+
+final as (
+
+    select
+        days_with_events.customer_id,
+        days_with_events.local_date,
+        -- Every event names its customer itself, so all of it was known on its day.
+        days_with_events.local_date as known_from_date,
+
+        cast(days_with_events.events as bigint) as events,
+        cast(coalesce(days_with_activity.activities, 0) as bigint) as activities,
+        cast(coalesce(days_with_activity.core_events, 0) as bigint) as core_events,
+        cast(coalesce(days_with_activity.pages, 0) as bigint) as pages,
+        cast(coalesce(days_with_session_starts.sessions_started, 0) as bigint)
+            as sessions_started,
+        cast(coalesce(days_with_activity.session_microseconds, 0) as bigint)
+            as session_microseconds,
+        days_with_session_starts.session_lengths,
+        days_with_session_starts.session_lengths_in_start_week,
+        cast(coalesce(days_with_activity.feature_mask, 0) as bigint) as feature_mask,
+        days_with_members.active_user_ids,
+
+        cast(coalesce(days_with_orders.orders, 0) as bigint) as orders,
+        cast(coalesce(days_with_orders.refunds, 0) as bigint) as refunds,
+        cast(coalesce(days_with_orders.discounted_orders, 0) as bigint)
+            as discounted_orders,
+        cast(coalesce(days_with_order_items.order_items, 0) as decimal(18, 4))
+            as order_items,
+        cast(coalesce(days_with_orders.revenue, 0) as decimal(18, 4)) as revenue,
+        cast(coalesce(days_with_orders.order_revenue, 0) as decimal(18, 4))
+            as order_revenue,
+        cast(coalesce(days_with_orders.discount, 0) as decimal(18, 4)) as discount,
+        days_with_orders.payment_methods,
+        days_with_order_items.product_categories,
+        cast(days_with_events.offers_received as bigint) as offers_received,
+
+        cast(coalesce(days_with_support_events.tickets_opened, 0) as bigint)
+            as tickets_opened,
+        cast(coalesce(days_with_support_events.tickets_closed, 0) as bigint)
+            as tickets_closed,
+        cast(coalesce(days_with_support_events.sentiment_sum, 0) as decimal(18, 6))
+            as sentiment_sum,
+        cast(coalesce(days_with_support_events.sentiments, 0) as bigint) as sentiments,
+        days_with_support_events.nps_score,
+
+        days_with_subscription_events.last_subscription_event,
+        days_with_subscription_events.plan,
+        days_with_subscription_events.monthly_recurring_revenue,
+        days_with_subscription_events.seats,
+        days_with_subscription_events.limit_used_share,
+        cast(coalesce(days_with_subscription_events.upgrades, 0) as bigint) as upgrades,
+        cast(coalesce(days_with_subscription_events.downgrades, 0) as bigint)
+            as downgrades,
+        cast(coalesce(days_with_subscription_events.cancellations, 0) as bigint)
+            as cancellations,
+
+        cast(days_with_events.members_joined as bigint) as members_joined,
+        cast(days_with_events.members_removed as bigint) as members_removed
+    from days_with_events
+    left join days_with_activity
+        on
+            days_with_events.customer_id = days_with_activity.customer_id
+            and days_with_events.local_date = days_with_activity.local_date
+    left join days_with_members
+        on
+            days_with_events.customer_id = days_with_members.customer_id
+            and days_with_events.local_date = days_with_members.local_date
+    left join days_with_session_starts
+        on
+            days_with_events.customer_id = days_with_session_starts.customer_id
+            and days_with_events.local_date = days_with_session_starts.local_date
+    left join days_with_orders
+        on
+            days_with_events.customer_id = days_with_orders.customer_id
+            and days_with_events.local_date = days_with_orders.local_date
+    left join days_with_order_items
+        on
+            days_with_events.customer_id = days_with_order_items.customer_id
+            and days_with_events.local_date = days_with_order_items.local_date
+    left join days_with_subscription_events
+        on
+            days_with_events.customer_id = days_with_subscription_events.customer_id
+            and days_with_events.local_date = days_with_subscription_events.local_date
+    left join days_with_support_events
+        on
+            days_with_events.customer_id = days_with_support_events.customer_id
+            and days_with_events.local_date = days_with_support_events.local_date
+
+)
+
+select * from final

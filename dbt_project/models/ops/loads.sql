@@ -1,0 +1,9 @@
+with
+
+loads as (
+
+    select * from {{ source('raw', 'loads') }}
+
+)
+
+select * from loads

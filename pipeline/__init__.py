@@ -1,0 +1,1 @@
+"""How: the only room that touches disk, environment, the warehouse and dbt."""

@@ -1,0 +1,91 @@
+"""dbt, in this process: importing it costs seconds, so it is imported once and when first needed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import BrokenPromiseError, VitalsError
+from pipeline.workspace import PROJECT_FOLDER, Workspace
+
+DBT_FOLDER = PROJECT_FOLDER / "dbt_project"
+
+
+class DbtProject:
+    """The models, pointed at the build database and the seeds of one workspace."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.seeds = workspace.build / "seeds"
+        self.target = workspace.build / "dbt_target"
+        self.database = workspace.build_database
+        self._runner: Any = None
+
+    def build(self, *folders: str, full_refresh: bool = False) -> int:
+        """Build the models of some folders and run their tests; the number of nodes that ran.
+
+        Raises BrokenPromiseError where a test fails, VitalsError where a model cannot be built.
+        """
+        selected = ["--select", *(f"path:models/{folder}" for folder in folders)]
+        options = ["--indirect-selection", "buildable", "--exclude-resource-type", "unit_test"]
+        if full_refresh:
+            options.append("--full-refresh")
+        return self._invoke(["build", *selected, *options])
+
+    def seed(self) -> int:
+        """Load events.csv, playbook.csv and the engine's own seeds."""
+        return self._invoke(["seed", "--full-refresh"])
+
+    def _invoke(self, arguments: list[str]) -> int:
+        os.environ.update(
+            VITALS_BUILD_DATABASE=str(self.database),
+            # Relative, because dbt takes no absolute folder for seeds.
+            VITALS_SEEDS=os.path.relpath(self.seeds, DBT_FOLDER),
+            VITALS_DBT_TARGET=str(self.target),
+            DBT_SEND_ANONYMOUS_USAGE_STATS="false",
+            DO_NOT_TRACK="1",
+        )
+        if self._runner is None:
+            from dbt.cli.main import dbtRunner
+
+            self._runner = dbtRunner()
+        folders = ["--project-dir", str(DBT_FOLDER), "--profiles-dir", str(DBT_FOLDER)]
+        result = self._runner.invoke(
+            ["--quiet", "--log-level", "none", "--no-print", arguments[0], *folders, *arguments[1:]]
+        )
+        if result.exception is not None:
+            raise VitalsError(
+                f"dbt {arguments[0]} stopped: {_first_lines(result.exception)} See {self.target / 'logs'}."
+            )
+        failed = [each for each in result.result.results if each.status in ("error", "fail", "runtime error")]
+        errors = [each for each in failed if each.status != "fail"]
+        if errors:
+            raise VitalsError(
+                f"the model {errors[0].node.name} could not be built: {_first_lines(errors[0].message)} "
+                f"See {self.target / 'logs'}."
+            )
+        if failed:
+            raise BrokenPromiseError(" ".join(_broken(each) for each in failed[:3]))
+        return len(result.result.results)
+
+
+def _broken(result: Any) -> str:
+    node = result.node
+    what = (node.description or "").strip() or node.name.replace("_", " ")
+    where = ", ".join(name.split(".")[-1] for name in node.depends_on.nodes) or node.name
+    return f"{where}: the check '{what}' found {result.failures or 0:,} rows."
+
+
+def _first_lines(message: Any, lines: int = 3) -> str:
+    kept = [line.strip() for line in str(message).splitlines() if line.strip()]
+    return " ".join(kept[:lines])[:600]
+
+
+def project_digest_files() -> list[Path]:
+    """The files that decide what the models build."""
+    return sorted(
+        path
+        for folder in ("models", "macros", "seeds")
+        for path in (DBT_FOLDER / folder).rglob("*")
+        if path.suffix in (".sql", ".csv")
+    )

@@ -1,0 +1,158 @@
+"""The step `features`: dbt builds staging, intermediate and features; promises guard the border."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import pandas
+
+from pipeline.catalogue import write_seeds
+from pipeline.dbt import project_digest_files
+from pipeline.display import StepDisplay
+from pipeline.quality import check_promises
+from pipeline.warehouse import Warehouse
+from pipeline.weeks import WEEK, WeekPlan, plan_weeks
+
+if TYPE_CHECKING:
+    from pipeline.review import Review
+
+
+def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
+    """Build the feature rows that are missing, that newer events touch, and of the reviewed week."""
+    warehouse, settings = review.warehouse, review.settings
+    write_seeds(review.workspace, review.dbt.seeds)
+    built_with = _built_with(review)
+    is_rebuild = _forget_if_built_otherwise(warehouse, display, built_with)
+    plan = plan_weeks(warehouse, settings, review.review_week)
+    through = warehouse.value("select coalesce(max(load_id), 0) from raw.loads")
+    _write_run_parameters(review, plan)
+    if plan.restated:
+        display.notice(
+            f"{len(plan.restated)} earlier weeks from {plan.restated[0]} on are restated: events came later."
+        )
+    display.update(f"building {len(plan.build)} weeks")
+    review.dbt.seed()
+    nodes = review.dbt.build("staging", "intermediate", "features", full_refresh=is_rebuild)
+    with warehouse.transaction():
+        warehouse.run(
+            "delete from features.customer_weeks where not list_contains(?, review_week)", [plan.keep]
+        )
+        warehouse.run(
+            "delete from features.customer_week_labels where not list_contains(?, review_week)", [plan.keep]
+        )
+        warehouse.run(
+            "delete from ops.built_weeks where list_contains(?, review_week) or not list_contains(?, review_week)",
+            [plan.build, plan.keep],
+        )
+        warehouse.run("insert into ops.built_weeks select unnest(?::date[]), ?", [plan.build, through])
+        warehouse.run("delete from ops.built_with where part = 'features'")
+        warehouse.run("insert into ops.built_with values ('features', ?)", [built_with])
+
+    from expectations import features as promises
+
+    checks = check_promises(
+        warehouse,
+        display,
+        [
+            promises.customer_weeks(review_week=review.review_week),
+            promises.customer_week_labels(review_week=review.review_week),
+        ],
+        border="features",
+        run_id=review.run_id,
+        review_week=review.review_week,
+    )
+    customers = warehouse.value(
+        "select count(*) from features.customer_weeks where review_week = ?", [review.review_week]
+    )
+    display.summary = (
+        f"week of {review.review_week}: {customers:,} customers; {len(plan.build)} weeks built, "
+        f"{nodes} models and tests, {checks} checks"
+    )
+    return {"customers": customers, "weeks_built": len(plan.build), "checks": checks}
+
+
+def _built_with(review: Review) -> str:
+    digest = hashlib.sha256(review.settings.build_hash().encode())
+    digest.update((review.dbt.seeds / "events.csv").read_bytes())
+    for path in project_digest_files():
+        digest.update(path.name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _forget_if_built_otherwise(warehouse: Warehouse, display: StepDisplay, built_with: str) -> bool:
+    """Drop what was built with other settings or models; True where everything is to be built anew."""
+    known = warehouse.value("select settings_hash from ops.built_with where part = 'features'")
+    if known == built_with:
+        return False
+    if known is not None:
+        display.notice(
+            "review.toml, events.csv or the models changed in what they build: "
+            "staging, intermediate and features are built anew from raw."
+        )
+    with warehouse.transaction():
+        warehouse.run("delete from ops.built_weeks")
+        warehouse.run("delete from ops.built_with where part = 'features'")
+        for schema in ("features", "intermediate", "staging"):
+            warehouse.run(f"drop schema if exists {schema} cascade")
+            warehouse.run(f"create schema {schema}")
+    return True
+
+
+def _write_run_parameters(review: Review, plan: WeekPlan) -> None:
+    """The one-row table, and the list of weeks, that the models read in the place of dbt vars."""
+    settings = review.settings
+    sessions, stages, engagement = settings.sessions, settings.stages, settings.engagement
+    review.warehouse.run(
+        """
+        create or replace table ops.run_parameters as
+        select
+            $review_week::date as review_week,
+            $newest_review_week::date as newest_review_week,
+            $observed_until_date::date as observed_until_date,
+            $customer_kind::varchar as customer_kind,
+            $time_zone::varchar as time_zone,
+            $session_timeout_microseconds::bigint as session_timeout_microseconds,
+            $session_cap_microseconds::bigint as session_cap_microseconds,
+            $churn_definition::varchar as churn_definition,
+            $churn_horizon_days::integer as churn_horizon_days,
+            $churned_after_quiet_days::integer as churned_after_quiet_days,
+            $dormant_after_quiet_days::integer as dormant_after_quiet_days,
+            $onboarding_up_to_tenure_days::integer as onboarding_up_to_tenure_days,
+            $adopting_up_to_tenure_days::integer as adopting_up_to_tenure_days,
+            $at_risk_usage_change_share::double as at_risk_usage_change_share,
+            $at_risk_core_events_before::integer as at_risk_core_events_before,
+            $power_user_rank_share::double as power_user_rank_share,
+            $power_user_features::integer as power_user_features,
+            $disengaged_after_quiet_days::integer as disengaged_after_quiet_days,
+            $highly_engaged_active_days_28d::integer as highly_engaged_active_days_28d,
+            $highly_engaged_features::integer as highly_engaged_features,
+            $moderately_engaged_features::integer as moderately_engaged_features,
+            $capacity_per_owner_team::integer as capacity_per_owner_team,
+            $marts_history_weeks::integer as marts_history_weeks
+        """,
+        {
+            "review_week": plan.review_week,
+            "newest_review_week": plan.newest_review_week,
+            "observed_until_date": plan.newest_review_week + WEEK,
+            "customer_kind": settings.customer,
+            "time_zone": settings.time_zone,
+            "session_timeout_microseconds": sessions.timeout_minutes * 60_000_000,
+            "session_cap_microseconds": sessions.cap_hours * 3_600_000_000,
+            "churn_definition": settings.churn.definition,
+            "churn_horizon_days": settings.churn.horizon_days,
+            **stages.model_dump(),
+            **engagement.model_dump(),
+            "capacity_per_owner_team": settings.interventions.capacity_per_owner_team,
+            "marts_history_weeks": settings.marts.history_weeks,
+        },
+    )
+    weeks = pandas.DataFrame({"review_week": plan.build, "end_date": [week + WEEK for week in plan.build]})
+    with review.warehouse.registered("weeks_planned", weeks):
+        review.warehouse.run(
+            """
+            create or replace table ops.weeks_to_build as
+            select review_week::date as review_week, end_date::date as end_date from weeks_planned
+            """
+        )

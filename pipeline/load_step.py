@@ -1,0 +1,87 @@
+"""The step `load`: landing → raw, and the promises about what came in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.display import StepDisplay
+from pipeline.errors import BrokenPromiseError, VitalsError
+from pipeline.load import load_landing, undo_loads
+from pipeline.quality import check_promises
+
+if TYPE_CHECKING:
+    from pipeline.review import Review
+
+
+def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
+    """Load new files. Where what they brought breaks a promise, none of it stays in raw."""
+    warehouse = review.warehouse
+    _forget_if_loaded_otherwise(review, display)
+    report = load_landing(warehouse, review.workspace, display.update)
+    for notice in report.notices:
+        display.notice(notice)
+    checks = 0
+    if report.load_ids:
+        from expectations import raw as promises
+
+        try:
+            checks = check_promises(
+                warehouse,
+                display,
+                promises.all_tables(report.load_ids),
+                border="raw",
+                run_id=review.run_id,
+                review_week=None,
+            )
+        except BrokenPromiseError as error:
+            undo_loads(warehouse, report.load_ids)
+            raise BrokenPromiseError(
+                f"{error} Nothing of the {len(report.load_ids)} new files was kept: mend or remove them and "
+                "run `vitals load` again."
+            ) from None
+    display.summary = (
+        f"{report.files_loaded:,} new files, {report.rows_read:,} rows: {report.events_loaded:,} events, "
+        f"{report.rows_duplicate:,} duplicates, {report.rows_rejected:,} rejected, "
+        f"{report.events_late:,} late"
+        if report.files_loaded
+        else f"nothing new ({report.files_skipped:,} files known)"
+    )
+    return {
+        "files_loaded": report.files_loaded,
+        "files_known": report.files_skipped,
+        "rows_read": report.rows_read,
+        "rows_duplicate": report.rows_duplicate,
+        "rows_rejected": report.rows_rejected,
+        "rows_grouped": report.rows_grouped,
+        "events_loaded": report.events_loaded,
+        "events_late": report.events_late,
+        "checks": checks,
+    }
+
+
+def _forget_if_loaded_otherwise(review: Review, display: StepDisplay) -> None:
+    """Where sources or lateness changed in review.toml, raw is read anew from landing."""
+    warehouse = review.warehouse
+    wanted = review.settings.load_hash()
+    known = warehouse.value("select settings_hash from ops.built_with where part = 'raw'")
+    if known == wanted:
+        return
+    if known is not None and warehouse.has_table("raw.loads"):
+        names = [name for (name,) in warehouse.rows("select file_name from raw.loads order by file_name")]
+        gone = [name for name in names if not (review.workspace.landing / name).is_file()]
+        if gone:
+            raise VitalsError(
+                f"review.toml changed in how files are read, so all of them have to be read again, but "
+                f"{len(gone)} of {len(names)} loaded files are no longer in {review.workspace.landing} "
+                f"({gone[0]}, for one). Put them back, or undo the change of [[sources]] and [loading]."
+            )
+        display.notice(
+            f"review.toml changed in how files are read: raw is built anew from {len(names)} files."
+        )
+        with warehouse.transaction():
+            warehouse.run("drop schema raw cascade")
+            warehouse.run("create schema raw")
+            warehouse.run("delete from ops.built_with")
+            warehouse.run("delete from ops.built_weeks")
+    warehouse.run("delete from ops.built_with where part = 'raw'")
+    warehouse.run("insert into ops.built_with values ('raw', ?)", [wanted])

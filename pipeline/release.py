@@ -1,0 +1,199 @@
+"""The step `publish`: audit the candidate, write the release beside the others, swap one link.
+
+A release holds warehouse.duckdb (marts and ops), report/ and lists/, so that page, lists and tables always
+belong together. Readers follow data/serving/current; nothing they can see is ever changed in place.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.display import StepDisplay
+from pipeline.errors import BrokenPromiseError, VitalsError
+from pipeline.runlog import read_runs, runs_table
+from pipeline.warehouse import PUBLISHED_STORAGE_VERSION, Warehouse
+from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipeline.review import Review
+
+RELEASES_KEPT = 5
+PUBLISHED_MARTS = (
+    "customers",
+    "customer_weeks",
+    "segments_weekly",
+    "metrics_daily",
+    "metrics_weekly",
+    "interventions",
+)
+# What the pipeline keeps for itself in ops (run_parameters, built_weeks …) is no reader's business.
+PUBLISHED_OPS = (
+    "loads",
+    "rejected_events_daily",
+    "late_events_daily",
+    "event_counts_daily",
+    "rfm_cut_points",
+    "quality_checks",
+    "models",
+    "model_metrics",
+)
+SCORES_KEPT = ("churn", "health", "health_contributions", "clusters")
+
+
+def candidate_folder(workspace: Workspace) -> Path:
+    """Where the report step leaves page and lists until they are published."""
+    return workspace.build / "candidate"
+
+
+def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
+    """Publish the candidate. Raises before the swap where anything is amiss; the old release then stays."""
+    workspace, warehouse = review.workspace, review.warehouse
+    candidate = candidate_folder(workspace)
+    if not (candidate / "report" / "index.html").is_file():
+        raise VitalsError(f"{candidate} has no page. Run `vitals report` first.")
+    release = workspace.releases / review.run_id
+    if release.exists():
+        raise VitalsError(
+            f"the release {review.run_id} is there already; a run publishes once. Run `vitals run` anew."
+        )
+    # Hidden until it is whole: a reader who lists the folder never sees a part.
+    part = workspace.releases / f".{review.run_id}.part"
+    try:
+        workspace.releases.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(workspace.releases)
+        part.mkdir()
+        display.update("copying the tables")
+        rows = _copy_tables(review, part / "warehouse.duckdb")
+        shutil.copytree(candidate / "report", part / "report")
+        shutil.copytree(candidate / "lists", part / "lists")
+        display.update("keeping what was said")
+        _keep_what_was_said(warehouse, workspace.history / review.run_id, review)
+        _sync(part)
+        part.rename(release)
+        _swap(workspace.current_release, release)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise VitalsError(
+            f"the release could not be written: {error.strerror or error} ({error.filename}). "
+            "The last release stands as it was. Make room or give the right to write there, then run "
+            "`vitals publish`."
+        ) from None
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    review.log.write("published", review_week=review.review_week, release=review.run_id)
+    warehouse.run(
+        """
+        insert into ops.reviewed_weeks
+        select $week where $week not in (select review_week from ops.reviewed_weeks)
+        """,
+        {"week": review.review_week},
+    )
+    _remove_old(workspace.releases, release)
+    megabytes = (release / "warehouse.duckdb").stat().st_size / 1e6
+    display.summary = f"release {review.run_id}: {rows:,} rows, {megabytes:.1f} MB"
+    return {"rows": rows, "megabytes": round(megabytes, 3)}
+
+
+def _copy_tables(review: Review, path: Path) -> int:
+    """Write the published warehouse and count it against the build; the number of rows."""
+    warehouse = review.warehouse
+    runs = read_runs(review.workspace.run_log)
+    for run in runs:
+        if run.run_id == review.run_id:
+            run.published = True
+    escaped = str(path).replace("'", "''")
+    warehouse.run(f"attach '{escaped}' as release (storage_version '{PUBLISHED_STORAGE_VERSION}')")
+    try:
+        total = 0
+        for schema, tables in (("marts", PUBLISHED_MARTS), ("ops", PUBLISHED_OPS)):
+            warehouse.run(f"create schema release.{schema}")
+            for table in tables:
+                warehouse.run(f"create table release.{schema}.{table} as select * from {schema}.{table}")
+                written = warehouse.value(f"select count(*) from release.{schema}.{table}")
+                built = warehouse.value(f"select count(*) from {schema}.{table}")
+                if written != built:
+                    raise BrokenPromiseError(
+                        f"{schema}.{table} has {written:,} rows in the release and {built:,} in the build. "
+                        "The last release stands as it was; run `vitals publish` again."
+                    )
+                total += written
+        with warehouse.registered("runs_so_far", runs_table(runs)):
+            warehouse.run(
+                """
+                create table release.ops.runs as
+                select * replace (review_week::date as review_week) from runs_so_far
+                """
+            )
+        warehouse.run("checkpoint release")
+    finally:
+        warehouse.run("detach release")
+    return total + len(runs)
+
+
+def _keep_what_was_said(warehouse: Warehouse, folder: Path, review: Review) -> None:
+    """Scores and lists as they are published: what outcomes are later held against."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for table in SCORES_KEPT:
+        _write_parquet(
+            warehouse,
+            f"select * from scores.{table} where review_week = date '{review.review_week}' order by all",
+            folder / f"{table}.parquet",
+        )
+    _write_parquet(
+        warehouse, "select * from marts.interventions order by all", folder / "interventions.parquet"
+    )
+    _write_parquet(
+        warehouse,
+        f"select * from ops.model_metrics where review_week = date '{review.review_week}' order by all",
+        folder / "model_metrics.parquet",
+    )
+
+
+def _write_parquet(warehouse: Warehouse, query: str, path: Path) -> None:
+    escaped = str(path).replace("'", "''")
+    warehouse.run(f"copy ({query}) to '{escaped}' (format parquet, compression zstd)")
+
+
+def _swap(link: Path, release: Path) -> None:
+    """Point the link at the release in one atomic step."""
+    following = link.with_name(f".{link.name}.next")
+    following.unlink(missing_ok=True)
+    following.symlink_to(Path("releases") / release.name)
+    following.replace(link)
+    _sync_folder(link.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Bring every file of a folder to disk, so that a power cut after the swap loses nothing."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_leftovers(releases: Path) -> None:
+    """Parts that a crash left behind."""
+    for part in releases.glob(".*.part"):
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _remove_old(releases: Path, newest: Path) -> None:
+    """Keep the newest five. Readers that hold an old file open keep it until they close it."""
+    others = [path for path in releases.iterdir() if path.is_dir() and path != newest]
+    others.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in others[RELEASES_KEPT - 1 :]:
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,194 @@
+"""The weekly review: its steps in order, one process, one warehouse, one run id.
+
+load → features → train → score → marts → report → publish. A step begins only when the one before it is
+finished for the week, and is finished only when the promises about what it wrote hold.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import Any
+
+from rich.console import Console
+
+from pipeline.catalogue import read_events, read_playbook
+from pipeline.dbt import DbtProject
+from pipeline.display import StepDisplay, show_step
+from pipeline.errors import UsageError, VitalsError
+from pipeline.runlog import RunLog
+from pipeline.settings import Settings
+from pipeline.tables import create_tables
+from pipeline.warehouse import Warehouse
+from pipeline.weeks import choose_week
+from pipeline.workspace import Workspace
+
+STEPS = ("load", "features", "train", "score", "marts", "report", "publish")
+RUN_ID_VARIABLE = "VITALS_RUN_ID"
+
+Step = Callable[["Review", StepDisplay], dict[str, Any]]
+
+
+@dataclass
+class Review:
+    """What the steps of one run share. The warehouse is opened when a step first needs it."""
+
+    workspace: Workspace
+    asked_week: date | None
+    run_id: str
+    log: RunLog
+
+    @property
+    def settings(self) -> Settings:
+        return self.workspace.settings
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        warehouse = Warehouse(self.workspace.build_database, self.settings.warehouse)
+        create_tables(warehouse)
+        return warehouse
+
+    @cached_property
+    def dbt(self) -> DbtProject:
+        return DbtProject(self.workspace)
+
+    @cached_property
+    def review_week(self) -> date:
+        """Known once something is loaded."""
+        if not self.warehouse.has_table("raw.events"):
+            raise VitalsError("no event is loaded yet. Run `vitals load` first.")
+        return choose_week(self.warehouse, self.settings, self.asked_week)
+
+    def is_finished(self, step: str) -> bool:
+        week = None if step == "load" else self.review_week
+        return bool(
+            self.warehouse.value(
+                """
+                select count(*) from ops.finished_steps
+                where step = ? and review_week is not distinct from ?
+                """,
+                [step, week],
+            )
+        )
+
+    def _mark_started(self, step: str) -> None:
+        """What comes after this step for this week is no longer finished."""
+        if step == "load":
+            self.warehouse.run("delete from ops.finished_steps where step = 'load'")
+            return
+        later = list(STEPS[STEPS.index(step) :])
+        self.warehouse.run(
+            "delete from ops.finished_steps where review_week = ? and list_contains(?, step)",
+            [self.review_week, later],
+        )
+
+    def _mark_finished(self, step: str) -> None:
+        week = None if step == "load" else self.review_week
+        self.warehouse.run("insert into ops.finished_steps values (?, ?, ?)", [step, week, self.run_id])
+
+    def _check_order(self, step: str) -> None:
+        position = STEPS.index(step)
+        if position == 0:
+            return
+        before = STEPS[position - 1]
+        if not self.is_finished(before):
+            where = "" if before == "load" else f" for the week of {self.review_week}"
+            raise VitalsError(
+                f"{step} needs the step {before}, which is not finished{where}. "
+                f"Run `vitals {before}`, or `vitals run` for all of them."
+            )
+
+    def run_step(self, step: str, function: Step, console: Console) -> None:
+        """Run one step; VitalsError where it fails, and then nothing later counts as finished."""
+        with show_step(console, step) as display:
+            self._check_order(step)
+            week = None if step == "load" else self.review_week
+            self.log.write("step_started", step=step, review_week=week)
+            started = time.monotonic()
+            self._mark_started(step)
+            details = function(self, display)
+            self._mark_finished(step)
+            seconds = round(time.monotonic() - started, 3)
+            self.log.write("step_finished", step=step, review_week=week, seconds=seconds, details=details)
+
+
+def run_review(
+    workspace: Workspace, steps: tuple[str, ...], asked_week: date | None, console: Console
+) -> Review:
+    """Run some consecutive steps of the review, in order. Raises VitalsError; nothing is published then."""
+    # Settings and catalogues are read before anything is opened or written.
+    settings = workspace.settings
+    read_events(workspace.events_file)
+    read_playbook(workspace.playbook_file)
+    run_id = _run_id()
+    review = Review(workspace, asked_week, run_id, RunLog(workspace.run_log, run_id))
+    try:
+        review.log.write("run_started", steps=list(steps), customer=settings.customer)
+    except OSError as error:
+        raise VitalsError(
+            f"{workspace.build} cannot be written: {error.strerror}. Give the user who runs `vitals` the right "
+            "to write there, or set VITALS_DATA_DIR to a folder of his."
+        ) from None
+    try:
+        for step in steps:
+            review.run_step(step, _step_function(step), console)
+    except VitalsError as error:
+        review.log.write("run_failed", message=str(error))
+        raise
+    except KeyboardInterrupt:
+        review.log.write("run_failed", message="stopped by the user")
+        raise VitalsError("stopped. Nothing was published; `vitals run` starts again.") from None
+    except Exception as error:
+        sentence = _unforeseen(error)
+        review.log.write("run_failed", message=sentence)
+        if os.environ.get("VITALS_TRACEBACK"):
+            raise
+        raise VitalsError(sentence) from error
+    finally:
+        if "warehouse" in review.__dict__:
+            review.warehouse.close()
+    review.log.write("run_finished")
+    return review
+
+
+def _step_function(step: str) -> Step:
+    # Imported when they run: each brings libraries that the others do not need.
+    if step == "load":
+        from pipeline.load_step import load_step as function
+    elif step == "features":
+        from pipeline.features import features_step as function
+    elif step == "train":
+        from pipeline.learning import train_step as function
+    elif step == "score":
+        from pipeline.learning import score_step as function
+    elif step == "marts":
+        from pipeline.marts import marts_step as function
+    elif step == "report":
+        from pipeline.telling import report_step as function
+    else:
+        from pipeline.release import publish_step as function
+    return function
+
+
+def _run_id() -> str:
+    given = os.environ.get(RUN_ID_VARIABLE)
+    if given:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", given):
+            raise UsageError(
+                f"{RUN_ID_VARIABLE} is {given!r}; give letters, digits, '-', '_' and '.', at most 100."
+            )
+        return given
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+
+
+def _unforeseen(error: Exception) -> str:
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return (
+        f"{type(error).__name__}: {first_line[:400]} Nothing was published. "
+        "Set VITALS_TRACEBACK=1 and run again to see where; please report it."
+    )

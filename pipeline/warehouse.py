@@ -1,0 +1,137 @@
+"""The seam to the engine: the one connection to the build database, and the few verbs used on it.
+
+DuckDB lets one process write; our code, dbt and Great Expectations share this process's database, so all
+of them open it with the default configuration and the settings below are set on the running instance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas
+import pyarrow
+
+from pipeline.errors import VitalsError
+from pipeline.settings import Warehouse as WarehouseSettings
+
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+SCHEMAS = ("raw", "staging", "intermediate", "features", "scores", "marts", "ops")
+# Published files are read by older DuckDB clients and by the drivers of BI tools.
+PUBLISHED_STORAGE_VERSION = "v1.2.0"
+
+
+class Warehouse:
+    """An open build database. Use as a context manager; every verb works on the same connection."""
+
+    def __init__(self, path: Path, settings: WarehouseSettings) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self.connection = duckdb.connect(str(path))
+        except duckdb.Error as error:
+            if isinstance(error, duckdb.IOException) and "lock" in str(error).lower():
+                raise VitalsError(
+                    f"{path} is locked by another process{_holder(str(error))}: wait until that run has ended, "
+                    "or stop it, and run the command again."
+                ) from None
+            raise VitalsError(
+                f"{path} cannot be opened: {_first_line(error)} Move the file away and run `vitals run` again: "
+                "it is rebuilt from landing."
+            ) from None
+        self.connection.execute("set global TimeZone = 'UTC'")
+        self.connection.execute(f"set global memory_limit = '{settings.memory_limit_gigabytes * 1000:.0f}MB'")
+        self.connection.execute(f"set global threads = {settings.threads}")
+        self.connection.execute("set global enable_progress_bar = false")
+        for schema in SCHEMAS:
+            self.connection.execute(f"create schema if not exists {schema}")
+
+    def __enter__(self) -> Warehouse:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.connection.close()
+
+    def run(self, sql: str, parameters: Parameters = None) -> None:
+        """Run one statement, or several, whose result is of no interest."""
+        self.connection.execute(sql, parameters or [])
+
+    def rows(self, sql: str, parameters: Parameters = None) -> list[tuple[Any, ...]]:
+        """The rows of a small result."""
+        return self.connection.execute(sql, parameters or []).fetchall()
+
+    def value(self, sql: str, parameters: Parameters = None) -> Any:
+        """The first value of the first row; None where there is no row."""
+        row = self.connection.execute(sql, parameters or []).fetchone()
+        return row[0] if row else None
+
+    def frame(self, sql: str, parameters: Parameters = None) -> pandas.DataFrame:
+        """A result as a DataFrame, decimals as floats: for models and pages, not for accounting."""
+        table = self.connection.execute(sql, parameters or []).to_arrow_table()
+        fields = [
+            field.with_type(pyarrow.float64()) if pyarrow.types.is_decimal(field.type) else field
+            for field in table.schema
+        ]
+        return table.cast(pyarrow.schema(fields)).to_pandas()
+
+    def has_table(self, name: str) -> bool:
+        schema, table = name.split(".")
+        found = "select count(*) from information_schema.tables where table_schema = ? and table_name = ?"
+        return bool(self.value(found, [schema, table]))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing."""
+        self.connection.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("rollback")
+            raise
+        self.connection.execute("commit")
+
+    @contextmanager
+    def registered(self, name: str, rows: pandas.DataFrame | pyarrow.Table) -> Iterator[None]:
+        """Let statements read `rows` under `name`."""
+        self.connection.register(name, rows)
+        try:
+            yield
+        finally:
+            self.connection.unregister(name)
+
+    def replace_week(self, table: str, rows: pandas.DataFrame, review_week: date) -> None:
+        """Put `rows` in the place of one week of a table that exists. All of its columns are given."""
+        with self.registered("rows_of_week", rows), self.transaction():
+            self.connection.execute(f"delete from {table} where review_week = ?", [review_week])
+            self.connection.execute(f"insert into {table} by name select * from rows_of_week")
+
+    def append(self, table: str, rows: pandas.DataFrame | pyarrow.Table) -> None:
+        """Add rows to a table that exists, by column name."""
+        with self.registered("rows_to_append", rows):
+            self.connection.execute(f"insert into {table} by name select * from rows_to_append")
+
+
+def open_published(path: Path) -> duckdb.DuckDBPyConnection:
+    """A published warehouse, read-only, closed to everything outside the file."""
+    connection = duckdb.connect(str(path), read_only=True)
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def _holder(message: str) -> str:
+    # DuckDB says "... held in /path/python (PID 123)": the number is what helps.
+    _, _, rest = message.partition("PID ")
+    number = rest.split(")")[0].strip()
+    return f" (process {number})" if number.isdigit() else ""
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".") + "."

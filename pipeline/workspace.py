@@ -1,0 +1,100 @@
+"""A workspace: the folder that holds everything that differs between two businesses."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.errors import UsageError
+from pipeline.settings import REVIEW_FILE, Settings, read_settings
+
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+WORKSPACES_FOLDER = PROJECT_FOLDER / "workspaces"
+DATA_FOLDER_VARIABLE = "VITALS_DATA_DIR"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where the files of one business lie. Nothing is created before something is written."""
+
+    folder: Path
+    data: Path
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def landing(self) -> Path:
+        return self.data / "landing"
+
+    @property
+    def build(self) -> Path:
+        return self.data / "build"
+
+    @property
+    def build_database(self) -> Path:
+        return self.build / "build.duckdb"
+
+    @property
+    def run_log(self) -> Path:
+        return self.build / "runs.jsonl"
+
+    @property
+    def models(self) -> Path:
+        return self.build / "models"
+
+    @property
+    def history(self) -> Path:
+        return self.data / "history"
+
+    @property
+    def truth(self) -> Path:
+        return self.data / "truth"
+
+    @property
+    def releases(self) -> Path:
+        return self.data / "serving" / "releases"
+
+    @property
+    def current_release(self) -> Path:
+        return self.data / "serving" / "current"
+
+    @property
+    def published_database(self) -> Path:
+        return self.current_release / "warehouse.duckdb"
+
+    @property
+    def events_file(self) -> Path:
+        return self.folder / "events.csv"
+
+    @property
+    def playbook_file(self) -> Path:
+        return self.folder / "playbook.csv"
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Raises SettingsError where review.toml cannot be used."""
+        return read_settings(self.folder)
+
+
+def find_workspace(name_or_path: str) -> Workspace:
+    """The workspace of a name (below workspaces/) or of a path.
+
+    `VITALS_DATA_DIR` moves the data of the workspace; by default it lies in the workspace's `data/`.
+    Raises UsageError where there is no such folder.
+    """
+    is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name_or_path) is not None
+    folder = WORKSPACES_FOLDER / name_or_path if is_name else Path(name_or_path).expanduser()
+    folder = folder.resolve()
+    if not (folder / REVIEW_FILE).is_file():
+        known = ", ".join(sorted(path.parent.name for path in WORKSPACES_FOLDER.glob(f"*/{REVIEW_FILE}")))
+        raise UsageError(
+            f"there is no workspace {name_or_path!r} ({folder} has no {REVIEW_FILE}). Known here: {known}. "
+            "`vitals init NAME --from demo` makes a new one."
+        )
+    data = os.environ.get(DATA_FOLDER_VARIABLE)
+    return Workspace(folder=folder, data=Path(data).expanduser().resolve() if data else folder / "data")
