@@ -12,7 +12,7 @@ from pipeline.dbt import project_digest_files
 from pipeline.display import StepDisplay
 from pipeline.quality import check_promises
 from pipeline.warehouse import Warehouse
-from pipeline.weeks import WEEK, WeekPlan, plan_weeks
+from pipeline.weeks import WEEK, WeekPlan, plan_weeks, week_bounds
 
 if TYPE_CHECKING:
     from pipeline.review import Review
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     """Build the feature rows that are missing, that newer events touch, and of the reviewed week."""
     warehouse, settings = review.warehouse, review.settings
+    _check_that_the_week_came(review, display)
     write_seeds(review.workspace, review.dbt.seeds)
     built_with = _built_with(review)
     is_rebuild = _forget_if_built_otherwise(warehouse, display, built_with)
@@ -42,7 +43,10 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
             "delete from features.customer_week_labels where not list_contains(?, review_week)", [plan.keep]
         )
         warehouse.run(
-            "delete from ops.built_weeks where list_contains(?, review_week) or not list_contains(?, review_week)",
+            """
+            delete from ops.built_weeks
+            where list_contains(?, review_week) or not list_contains(?, review_week)
+            """,
             [plan.build, plan.keep],
         )
         warehouse.run("insert into ops.built_weeks select unnest(?::date[]), ?", [plan.build, through])
@@ -55,8 +59,8 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         warehouse,
         display,
         [
-            promises.customer_weeks(review_week=review.review_week),
-            promises.customer_week_labels(review_week=review.review_week),
+            promises.customer_weeks(review.review_week),
+            promises.customer_week_labels(review.review_week, horizon_days=settings.churn.horizon_days),
         ],
         border="features",
         run_id=review.run_id,
@@ -70,6 +74,21 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         f"{nodes} models and tests, {checks} checks"
     )
     return {"customers": customers, "weeks_built": len(plan.build), "checks": checks}
+
+
+def _check_that_the_week_came(review: Review, display: StepDisplay) -> None:
+    """Raises BrokenPromiseError before anything is built where the week has nothing to review."""
+    from expectations import raw as promises
+
+    starts_at, ends_at = week_bounds(review.review_week, review.settings.time_zone)
+    check_promises(
+        review.warehouse,
+        display,
+        [promises.reviewed_week(starts_at, ends_at, customer=review.settings.customer)],
+        border="raw",
+        run_id=review.run_id,
+        review_week=review.review_week,
+    )
 
 
 def _built_with(review: Review) -> str:

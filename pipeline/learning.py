@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import date
 from pathlib import Path
@@ -24,7 +25,8 @@ RECENCY_COLUMN = {"inactivity": "days_since_last_core_event", "cancellation": "d
 def train_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     """Learn churn and clusters from what was known at the end of the week; judge churn on past weeks.
 
-    Models are files of the week in the build folder, each with its log as JSON beside it.
+    Models are files of the week in the build folder, each with its log as JSON beside it. A model that
+    cannot be learnt yet is left out and said; the review goes on without it.
     """
     folder = _models_folder(review)
     folder.mkdir(parents=True, exist_ok=True)
@@ -32,36 +34,192 @@ def train_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         path.unlink()
     review.warehouse.run("delete from ops.models where review_week = ?", [review.review_week])
     review.warehouse.run("delete from ops.model_metrics where run_id = ?", [review.run_id])
-    churn = _train_churn(review, display, folder)
-    clusters = _train_clusters(review, display, folder)
-    display.summary = f"{churn}; {clusters}"
-    return {"churn": churn, "clusters": clusters}
+    said = [_train_churn(review, display, folder), _train_clusters(review, display, folder)]
+    display.summary = "; ".join(said)
+    return {"models": said}
 
 
 def score_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     """Write the scores of the week: churn and clusters where there is a model, health always."""
-    warehouse, week = review.warehouse, review.review_week
+    warehouse, settings, week = review.warehouse, review.settings, review.review_week
     display.update("scoring customers")
     rows = warehouse.frame(
         "select * from features.customer_weeks where review_week = ? order by customer_id", [week]
     )
     counts = {
         "churn": _score_churn(review, rows),
-        "health": _score_health(review, rows),
         "clusters": _score_clusters(review, rows),
+        "health": _score_health(review, rows),
     }
 
     from expectations import scores as promises
 
+    health = settings.health
+    tables = [
+        promises.health(
+            week,
+            high_touch_below_score=health.high_touch_below_score,
+            advocacy_above_score=health.advocacy_above_score,
+            observed_weight_minimum_share=health.observed_weight_minimum_share,
+        ),
+        promises.health_contributions(week, components=[each.name for each in health.components]),
+    ]
+    if counts["churn"]:
+        tables.append(
+            promises.churn(
+                week,
+                low_band_up_to_score=settings.churn.low_band_up_to_score,
+                medium_band_up_to_score=settings.churn.medium_band_up_to_score,
+            )
+        )
+    if counts["clusters"]:
+        tables.append(promises.clusters(week, largest_count=settings.clusters.largest_count))
     checks = check_promises(
-        warehouse,
-        display,
-        promises.all_tables(week, has_churn=counts["churn"] > 0, has_clusters=counts["clusters"] > 0),
-        border="scores",
-        run_id=review.run_id,
-        review_week=week,
+        warehouse, display, tables, border="scores", run_id=review.run_id, review_week=week
     )
     display.summary = (
         ", ".join(f"{name} of {count:,}" for name, count in counts.items()) + f" customers; {checks} checks"
     )
     return {**counts, "checks": checks}
+
+
+def _train_churn(review: Review, display: StepDisplay, folder: Path) -> str:
+    from ml.churn import NotEnoughHistory, judge_churn, train_churn
+    from ml.columns import CHURN_CATEGORICAL_COLUMNS, CHURN_NUMERIC_COLUMNS
+
+    settings, as_of = review.settings, review.review_week + WEEK
+    display.update("reading what was known")
+    rows = _matured_rows(review, as_of)
+    what = {
+        "numeric_columns": CHURN_NUMERIC_COLUMNS,
+        "categorical_columns": CHURN_CATEGORICAL_COLUMNS,
+        "as_of_date": as_of,
+        "horizon_days": settings.churn.horizon_days,
+        "seed": settings.training.seed,
+    }
+    try:
+        display.update("learning churn")
+        trained = train_churn(rows, sample_rows=settings.training.sample_rows, **what)
+    except NotEnoughHistory as error:
+        display.notice(f"churn is not scored: {error}")
+        return "churn not scored"
+    version = _keep_model(review, "churn", trained.estimator, trained.log, folder)
+    display.update("judging churn on past weeks")
+    metrics = judge_churn(
+        rows,
+        judged_weeks=settings.training.judged_weeks,
+        sample_rows=settings.training.sample_rows // BACKTEST_SAMPLE_DIVISOR,
+        baseline_column=RECENCY_COLUMN[settings.churn.definition],
+        **what,
+    )
+    metrics = metrics.assign(run_id=review.run_id, model_version=version)
+    review.warehouse.append("ops.model_metrics", metrics)
+    auroc = metrics[metrics["metric"] == "auroc"]
+    if auroc.empty:
+        return "churn learnt, no past week to judge it on yet"
+    return (
+        f"churn: AUROC {auroc['value'].mean():.3f} on {len(auroc)} past weeks "
+        f"(recency alone {auroc['baseline'].mean():.3f})"
+    )
+
+
+def _train_clusters(review: Review, display: StepDisplay, folder: Path) -> str:
+    from ml.clusters import NotEnoughCustomers, train_clusters
+    from ml.columns import CLUSTER_COLUMNS
+
+    settings = review.settings
+    display.update("finding clusters")
+    rows = review.warehouse.frame(
+        """
+        select * from features.customer_weeks
+        where review_week = ? and lifecycle_stage <> 'churned'
+        order by customer_id
+        """,
+        [review.review_week],
+    )
+    try:
+        trained = train_clusters(
+            rows,
+            columns=CLUSTER_COLUMNS,
+            smallest_count=settings.clusters.smallest_count,
+            largest_count=settings.clusters.largest_count,
+            seed=settings.training.seed,
+        )
+    except NotEnoughCustomers as error:
+        display.notice(f"there are no clusters: {error}")
+        return "no clusters"
+    _keep_model(review, "clusters", trained.estimator, trained.log, folder)
+    return f"{len(trained.names)} clusters"
+
+
+def _matured_rows(review: Review, as_of: date) -> pandas.DataFrame:
+    """Feature rows with outcomes known by `as_of`: a bounded sample of customers, and the judged weeks whole.
+
+    Customers are drawn by a hash of their id, so that the same data always gives the same rows.
+    """
+    training = review.settings.training
+    matured = """
+        from features.customer_weeks
+        inner join features.customer_week_labels using (customer_id, review_week)
+        where is_scorable and churned_next is not null and matures_on <= $as_of
+    """
+    count = review.warehouse.value(f"select count(*) {matured}", {"as_of": as_of})
+    share = min(1.0, training.sample_rows / count) if count else 1.0
+    return review.warehouse.frame(
+        f"""
+        select customer_weeks.*, horizon_days, matures_on, churned_next {matured}
+            and (
+                hash(customer_id) % 1000000 < $bucket
+                or review_week in (
+                    select distinct review_week {matured}
+                    order by review_week desc limit $judged
+                )
+            )
+        order by review_week, customer_id
+        """,
+        {"as_of": as_of, "bucket": round(share * 1_000_000), "judged": training.judged_weeks},
+    )
+
+
+def _keep_model(review: Review, name: str, estimator: Any, log: dict[str, Any], folder: Path) -> str:
+    """Write a model and its log, and record it in ops.models; its version."""
+    from skops.io import dumps
+
+    content = dumps(estimator)
+    version = hashlib.sha256(json.dumps(log, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    (folder / f"{name}.skops").write_bytes(content)
+    text = json.dumps({**log, "model_version": version}, indent=2, sort_keys=True, default=str)
+    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    record = {
+        "run_id": review.run_id,
+        "model": name,
+        "model_version": version,
+        "review_week": review.review_week,
+        "file_name": f"{review.review_week}/{name}.skops",
+        "rows_train": log["rows_train"],
+        "trained_through": log.get("trained_through"),
+        "parameters": json.dumps(log["parameters"], sort_keys=True, default=str),
+        "columns": json.dumps(log["columns"]),
+    }
+    review.warehouse.append("ops.models", pandas.DataFrame([record]))
+    return version
+
+
+def _read_model(review: Review, name: str, trusted: tuple[str, ...]) -> tuple[Any, dict[str, Any]] | None:
+    """A model of the week and its log; None where it could not be learnt. Reading runs no code of the file."""
+    from skops.io import load
+
+    folder = _models_folder(review)
+    path = folder / f"{name}.skops"
+    if not path.is_file():
+        return None
+    try:
+        return (
+            load(path, trusted=list(trusted)),
+            json.loads((folder / f"{name}.json").read_text(encoding="utf-8")),
+        )
+    except Exception as error:
+        # skops raises many kinds for a file that is not what it should be.
+        raise VitalsError(
+            f"the model {path} cannot be read: {str(error).splitlines()[0]} Run `vitals train` again."
+        ) from None

@@ -28,7 +28,9 @@ def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
             checks = check_promises(
                 warehouse,
                 display,
-                promises.all_tables(report.load_ids),
+                promises.all_tables(
+                    report.load_ids, customer=review.settings.customer, currency=review.settings.currency
+                ),
                 border="raw",
                 run_id=review.run_id,
                 review_week=None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.catalogue import write_seeds
+from pipeline.catalogue import read_playbook, write_seeds
 from pipeline.display import StepDisplay
 from pipeline.quality import check_promises
 
@@ -43,7 +43,15 @@ def marts_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     checks = check_promises(
         warehouse,
         display,
-        promises.all_tables(newest, settings.interventions.capacity_per_owner_team),
+        promises.all_tables(
+            newest,
+            history_weeks=settings.marts.history_weeks,
+            owner_teams={
+                action["action_id"]: action["owner_team"]
+                for action in read_playbook(review.workspace.playbook_file)
+            },
+            capacity_per_owner_team=settings.interventions.capacity_per_owner_team,
+        ),
         border="marts",
         run_id=review.run_id,
         review_week=review.review_week,

@@ -36,7 +36,13 @@ def check_promises(
     )
     rows = pandas.DataFrame([vars(result) for result in results])
     # A run that repeats a border replaces what it said of it.
-    warehouse.run("delete from ops.quality_checks where run_id = ? and border = ?", [run_id, border])
+    warehouse.run(
+        """
+        delete from ops.quality_checks
+        where run_id = ? and border = ? and review_week is not distinct from ?
+        """,
+        [run_id, border, review_week],
+    )
     warehouse.append("ops.quality_checks", rows)
     broken = [result for result in results if not result.passed]
     for result in broken:

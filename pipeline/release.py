@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +55,9 @@ def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     candidate = candidate_folder(workspace)
     if not (candidate / "report" / "index.html").is_file():
         raise VitalsError(f"{candidate} has no page. Run `vitals report` first.")
-    release = workspace.releases / review.run_id
-    if release.exists():
-        raise VitalsError(
-            f"the release {review.run_id} is there already; a run publishes once. Run `vitals run` anew."
-        )
+    release = workspace.releases / _release_name(review)
     # Hidden until it is whole: a reader who lists the folder never sees a part.
-    part = workspace.releases / f".{review.run_id}.part"
+    part = workspace.releases / f".{release.name}.part"
     try:
         workspace.releases.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(workspace.releases)
@@ -70,7 +67,7 @@ def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         shutil.copytree(candidate / "report", part / "report")
         shutil.copytree(candidate / "lists", part / "lists")
         display.update("keeping what was said")
-        _keep_what_was_said(warehouse, workspace.history / review.run_id, review)
+        _keep_what_was_said(warehouse, workspace.history / release.name, review)
         _sync(part)
         part.rename(release)
         _swap(workspace.current_release, release)
@@ -84,7 +81,7 @@ def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    review.log.write("published", review_week=review.review_week, release=review.run_id)
+    review.log.write("published", review_week=review.review_week, release=release.name)
     warehouse.run(
         """
         insert into ops.reviewed_weeks
@@ -94,8 +91,19 @@ def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     )
     _remove_old(workspace.releases, release)
     megabytes = (release / "warehouse.duckdb").stat().st_size / 1e6
-    display.summary = f"release {review.run_id}: {rows:,} rows, {megabytes:.1f} MB"
+    display.summary = f"release {release.name}: {rows:,} rows, {megabytes:.1f} MB"
     return {"rows": rows, "megabytes": round(megabytes, 3)}
+
+
+def _release_name(review: Review) -> str:
+    """The run's id; numbered where it was used, as when a scheduler repeats the task of one run.
+
+    A repeated publication is a new one: neither a release nor what was said with it is written over.
+    """
+    workspace, run_id = review.workspace, review.run_id
+    used = {release for run in read_runs(workspace.run_log) for release in run.releases}
+    names = chain([run_id], (f"{run_id}-{number}" for number in count(2)))
+    return next(name for name in names if name not in used and not (workspace.releases / name).exists())
 
 
 def _copy_tables(review: Review, path: Path) -> int:

@@ -51,6 +51,8 @@ class RunSummary:
     steps: dict[str, float | None] = field(default_factory=dict)
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
     published: bool = False
+    # Names of what it published: more than one where the step was repeated.
+    releases: list[str] = field(default_factory=list)
 
     def is_alive(self) -> bool:
         """Whether the process that wrote the run still exists on this machine."""
@@ -94,6 +96,7 @@ def read_runs(path: Path) -> list[RunSummary]:
             run.status, run.finished_at, run.message = "failed", at, entry["message"]
         elif event == "published":
             run.published = True
+            run.releases.append(entry["release"])
     return list(runs.values())
 
 

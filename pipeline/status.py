@@ -50,7 +50,7 @@ def _release_line(workspace: Workspace, runs: list[RunSummary]) -> str:
     if not link.exists():
         return "published: nothing yet"
     name = link.resolve().name
-    run = next((run for run in runs if run.run_id == name), None)
+    run = next((run for run in runs if name in run.releases), None)
     week = f", week of {run.review_week}" if run and run.review_week else ""
     return f"published: {name}{week}  {link}"
 

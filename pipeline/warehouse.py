@@ -37,17 +37,17 @@ class Warehouse:
         except duckdb.Error as error:
             if isinstance(error, duckdb.IOException) and "lock" in str(error).lower():
                 raise VitalsError(
-                    f"{path} is locked by another process{_holder(str(error))}: wait until that run has ended, "
+                    f"{path} is locked by another process{_holder(str(error))}: wait until it has ended, "
                     "or stop it, and run the command again."
                 ) from None
             raise VitalsError(
-                f"{path} cannot be opened: {_first_line(error)} Move the file away and run `vitals run` again: "
+                f"{path} cannot be opened: {_first_line(error)} Move the file away and run `vitals run`: "
                 "it is rebuilt from landing."
             ) from None
         self.connection.execute("set global TimeZone = 'UTC'")
-        self.connection.execute(f"set global memory_limit = '{settings.memory_limit_gigabytes * 1000:.0f}MB'")
+        limit = f"{settings.memory_limit_gigabytes * 1000:.0f}MB"
+        self.connection.execute(f"set global memory_limit = '{limit}'")
         self.connection.execute(f"set global threads = {settings.threads}")
-        self.connection.execute("set global enable_progress_bar = false")
         for schema in SCHEMAS:
             self.connection.execute(f"create schema if not exists {schema}")
 
@@ -123,6 +123,8 @@ def open_published(path: Path) -> duckdb.DuckDBPyConnection:
     """A published warehouse, read-only, closed to everything outside the file."""
     connection = duckdb.connect(str(path), read_only=True)
     connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
     return connection
 
 

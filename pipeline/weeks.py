@@ -6,7 +6,8 @@ A week is named by its Monday; all dates are local dates of the business.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from pipeline.errors import UsageError, VitalsError
 from pipeline.settings import Settings
@@ -20,6 +21,16 @@ _LOCAL_DATE = "cast(timezone($zone, timezone('UTC', occurred_at)) as date)"
 def monday_of(day: date) -> date:
     """The Monday on or before a day."""
     return day - timedelta(days=day.weekday())
+
+
+def week_bounds(review_week: date, time_zone: str) -> tuple[datetime, datetime]:
+    """Monday 00:00 business time and that of the Monday after, as UTC without a zone."""
+    zone = ZoneInfo(time_zone)
+    starts_at, ends_at = (
+        datetime.combine(day, time(), tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
+        for day in (review_week, review_week + WEEK)
+    )
+    return starts_at, ends_at
 
 
 def parse_week(text: str) -> date:

@@ -1,0 +1,7 @@
+"""What a learner says when the rows it was given are too few to learn from."""
+
+from __future__ import annotations
+
+
+class NotEnoughHistory(ValueError):
+    """There is too little to learn from. The message is a clause for people, to stand behind "… : "."""

@@ -1,0 +1,5 @@
+"""`python -m pipeline` is the command `vitals`."""
+
+from pipeline.cli import app
+
+app(prog_name="vitals")

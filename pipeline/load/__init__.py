@@ -1,0 +1,231 @@
+"""Load: files of landing become raw.events, raw.rejected_events and raw.loads.
+
+Read in this order: `landing` finds the files that are new, `reading` (with `tables`) makes rows of their
+bytes, `mapping` makes event-shaped rows of those by review.toml, `storing` decides which of them are events
+and writes a batch of files in one transaction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import duckdb
+import numpy
+import pyarrow
+
+from pipeline.errors import VitalsError
+from pipeline.load.landing import LandingFile, files_to_load, find_files, notices
+from pipeline.load.mapping import check_columns, check_mapping, rows_statement, wanted_columns
+from pipeline.load.reading import Block, Layout, Reading
+from pipeline.load.storing import (
+    LEDGER_COUNTS,
+    begin_batch,
+    create_tables,
+    end_batches,
+    store_batch,
+    undo_loads,
+)
+from pipeline.settings import Source
+from pipeline.warehouse import Warehouse
+from pipeline.workspace import Workspace
+
+__all__ = ["LoadReport", "load_landing", "undo_loads"]
+
+Progress = Callable[[str, float], None]
+
+# How much of landing goes into one transaction; a compressed or columnar file counts as what it unpacks to.
+BATCH_BYTES = 200_000_000
+FILES_PER_BATCH = 2_000
+UNPACKED_BYTES_PER_BYTE = {"jsonl": 1, "csv": 1, "parquet": 10, "xlsx": 10}
+UNPACKED_BYTES_PER_GZIP_BYTE = 10
+# How much is handed to the engine at once.
+STAGED_BYTES = 64_000_000
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What one call did. rows_read = rows_duplicate + rows_rejected + rows_grouped + events_loaded."""
+
+    files_loaded: int
+    files_skipped: int
+    rows_read: int
+    rows_duplicate: int
+    rows_rejected: int
+    rows_grouped: int
+    events_loaded: int
+    events_late: int
+    load_ids: tuple[int, ...]
+    notices: tuple[str, ...]
+
+
+def load_landing(warehouse: Warehouse, workspace: Workspace, progress: Progress | None = None) -> LoadReport:
+    """Load the files of landing that the ledger does not have, in the order of their names.
+
+    `progress` is told a file name and the share (0-1) of the bytes that is done. Raises VitalsError where
+    nothing can be loaded or a file cannot be read, UsageError where review.toml does not fit landing: nothing
+    of the batch in work is kept then, batches before it stay.
+    """
+    meter = _Meter(progress)
+    try:
+        return _load(warehouse, workspace, meter)
+    except duckdb.Error as error:
+        said = str(error).splitlines()[0].rstrip(".")
+        raise VitalsError(
+            f"loading {meter.doing} failed in {warehouse.path}: {said}. Nothing of the files in work was "
+            "kept: remove the cause and run the command again."
+        ) from None
+
+
+def _load(warehouse: Warehouse, workspace: Workspace, meter: _Meter) -> LoadReport:
+    settings = workspace.settings
+    for source in settings.sources:
+        check_mapping(warehouse, source)
+    create_tables(warehouse)
+    landing = find_files(workspace.landing, settings.sources)
+    if not landing.files and not warehouse.value("select count(*) from raw.loads"):
+        patterns = ", ".join(pattern for source in settings.sources for pattern in source.patterns)
+        others = "".join(f" ({notice})" for notice in notices(landing.said))
+        raise VitalsError(
+            f"nothing to load: {workspace.landing} has no file that fits {patterns}{others}. Put files into "
+            "it; for the demo run `vitals simulate`."
+        )
+    files = files_to_load(warehouse, landing.files)
+    meter.bytes_total = sum(file.bytes for file in files)
+    next_load_id = warehouse.value("select coalesce(max(load_id), 0) + 1 from raw.loads")
+    load_ids = tuple(range(next_load_id, next_load_id + len(files)))
+    totals = dict.fromkeys(LEDGER_COUNTS, 0)
+    said = dict(landing.said)
+    try:
+        for batch in _batches(files):
+            loading = _Batch(warehouse, batch, meter, said)
+            for counts in loading.load(next_load_id, settings.loading.lateness_limit_days):
+                totals = {name: totals[name] + counts[name] for name in LEDGER_COUNTS}
+            next_load_id += len(batch)
+    finally:
+        # After a fatal error the engine refuses even this; the first error is the one to report.
+        with contextlib.suppress(duckdb.Error):
+            end_batches(warehouse)
+    return LoadReport(
+        files_loaded=len(files),
+        files_skipped=len(landing.files) - len(files),
+        **totals,
+        load_ids=load_ids,
+        notices=notices(said),
+    )
+
+
+class _Meter:
+    """How far the call has come: the file in work, and the share of all bytes."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.doing = "landing"
+        self.bytes_total = 0
+        self.bytes_done = 0
+        self._progress = progress
+
+    def tell(self, file: LandingFile, share_of_file: float) -> None:
+        self.doing = file.name
+        if self._progress is not None:
+            done = self.bytes_done + share_of_file * file.bytes
+            self._progress(file.name, min(done / max(self.bytes_total, 1), 1.0))
+
+
+class _Batch:
+    """Files that are loaded in one transaction. Rows are held back until there are enough for the engine."""
+
+    def __init__(
+        self, warehouse: Warehouse, files: list[LandingFile], meter: _Meter, said: dict[str, list[str]]
+    ) -> None:
+        self._said = said
+        self._warehouse = warehouse
+        self._files = files
+        self._meter = meter
+        self._digests: list[str] = []
+        self._statements: dict[tuple[str, Layout], str] = {}
+        self._held: list[pyarrow.RecordBatch] = []
+        self._held_bytes = 0
+        self._held_as: tuple[Source, Layout, pyarrow.Schema] | None = None
+
+    def load(self, first_load_id: int, lateness_limit_days: int) -> list[dict[str, int]]:
+        """Read, map and store all files. Returns the counts of each."""
+        started = time.perf_counter()
+        begin_batch(self._warehouse)
+        for number, file in enumerate(self._files):
+            self._read(number, file)
+            self._meter.bytes_done += file.bytes
+        self._stage()
+        ledger = [
+            {
+                "load_id": first_load_id + number,
+                "source": file.source.name,
+                "file_name": file.name,
+                "sha256": digest,
+                "bytes": file.bytes,
+                "modified_at": file.modified_at,
+            }
+            for number, (file, digest) in enumerate(zip(self._files, self._digests, strict=True))
+        ]
+        sources = {file.source.name: file.source for file in self._files}
+        counts = store_batch(self._warehouse, ledger, list(sources.values()), lateness_limit_days, started)
+        for file, count in zip(self._files, counts, strict=True):
+            if count["rows_rejected"] == count["rows_read"] > 0:
+                self._said.setdefault("all rows rejected", []).append(file.name)
+        return counts
+
+    def _read(self, number: int, file: LandingFile) -> None:
+        self._meter.tell(file, 0.0)
+        reading = Reading(file, frozenset(wanted_columns(file.source)))
+        said = []
+        for place, block in enumerate(reading.blocks()):
+            if place == 0 and block.layout.columns:
+                said += check_columns(file.name, file.source, block.layout)
+            self._hold(number, file, block)
+            self._meter.tell(file, block.share_read)
+        self._digests.append(reading.sha256)
+        for text in said + reading.said:
+            self._said.setdefault(text, []).append(file.name)
+
+    def _hold(self, number: int, file: LandingFile, block: Block) -> None:
+        held_as = (file.source, block.layout, block.rows.schema)
+        if self._held_as != held_as:
+            self._stage()
+            self._held_as = held_as
+        numbers = pyarrow.array(numpy.full(block.rows.num_rows, number), pyarrow.int32())
+        self._held.append(block.rows.append_column("file_number", numbers))
+        self._held_bytes += block.rows.nbytes
+        if self._held_bytes > STAGED_BYTES:
+            self._stage()
+
+    def _stage(self) -> None:
+        """Hand the rows that are held to the engine."""
+        if self._held_as is None or not self._held:
+            return
+        source, layout, _ = self._held_as
+        key = (source.name, layout)
+        if key not in self._statements:
+            self._statements[key] = rows_statement(source, layout)
+        with self._warehouse.registered("load_block", pyarrow.Table.from_batches(self._held)):
+            self._warehouse.run(self._statements[key])
+        self._held, self._held_bytes = [], 0
+
+
+def _batches(files: tuple[LandingFile, ...]) -> Iterator[list[LandingFile]]:
+    """Files in the order of their names, together so many that a batch stays within BATCH_BYTES."""
+    batch: list[LandingFile] = []
+    batch_bytes = 0
+    for file in files:
+        if batch and (batch_bytes + _unpacked_bytes(file) > BATCH_BYTES or len(batch) == FILES_PER_BATCH):
+            yield batch
+            batch, batch_bytes = [], 0
+        batch.append(file)
+        batch_bytes += _unpacked_bytes(file)
+    if batch:
+        yield batch
+
+
+def _unpacked_bytes(file: LandingFile) -> int:
+    is_gzip = file.name.endswith(".gz")
+    return file.bytes * (UNPACKED_BYTES_PER_GZIP_BYTE if is_gzip else UNPACKED_BYTES_PER_BYTE[file.format])

@@ -1,0 +1,129 @@
+"""SQL expressions for the values of foreign files: texts in, typed values or NULL out.
+
+Every function takes SQL and returns SQL; texts from review.toml or a file get in as quoted literals only.
+"""
+
+from __future__ import annotations
+
+import json
+
+NUMBER = r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?"
+DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+CLOCK = r"[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+OFFSET = "[-+](0[0-9]|1[0-4])(:?[0-5][0-9])?"
+ZONE = "[A-Za-z][A-Za-z0-9_+/-]*"
+SNAKE_CASE = "[a-z0-9]+(_[a-z0-9]+)*"
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def pointer(column: str) -> str:
+    """A dotted path as a JSON pointer (RFC 6901), in which no character is a wildcard."""
+    parts = column.split(".")
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def text_of_cell(column: str, kind: str) -> str:
+    """A column of a table as text, the same for a value whatever the format of the file."""
+    if kind == "text":
+        return f"nullif({column}, '')"
+    if kind == "time":
+        return f"replace(cast({column} as varchar), ' ', 'T')"
+    if kind == "date":
+        return f"cast({column} as varchar) || 'T00:00:00'"
+    if kind == "float":
+        return f"""case
+            when isnan({column}) then null
+            when abs({column}) < 1e15 and trunc({column}) = {column}
+                then cast(cast({column} as bigint) as varchar)
+            else cast({column} as varchar)
+        end"""
+    if kind == "nested":
+        return f"cast(to_json({column}) as varchar)"
+    return f"cast({column} as varchar)"
+
+
+def trimmed(value: str) -> str:
+    """A text without white space around it, NULL where nothing is left."""
+    # Most texts have none, and `trim` of several characters is slow: a cheap look first.
+    return (
+        f"case when {value} < '!' or right({value}, 1) < '!' then nullif(trim({value}, e' \\t\\r\\n'), '') "
+        f"else {value} end"
+    )
+
+
+def number(text: str, type_: str) -> str:
+    """A text as a number of a decimal type, NULL where it is none or too large."""
+    return f"case when regexp_full_match({text}, {literal(NUMBER)}) then try_cast({text} as {type_}) end"
+
+
+def utc_time(text: str, zone: str, format_: str | None) -> str:
+    """A text as a UTC timestamp, NULL where it is not readable.
+
+    ISO 8601 with seconds and fractions optional; a time without an offset or zone of its own is local time of
+    `zone`. A local time that occurs twice is taken as the later one (standard time), one that the clocks
+    skip as if they had not been put forward yet: the rules of DuckDB's icu functions.
+    """
+    local = f"try_cast({text} as timestamp)"
+    if zone != "UTC":
+        local = f"{local} at time zone {literal(zone)} at time zone 'UTC'"
+    offset_without_space = f"regexp_replace({text}, ' ?({OFFSET})$', '\\1')"
+    iso = f"""case
+        when regexp_full_match({text}, {literal(f"{DAY}{CLOCK} ?Z")})
+            then try_cast(rtrim(left({text}, -1)) as timestamp)
+        when regexp_full_match({text}, {literal(f"{DAY}({CLOCK})?")})
+            then {local}
+        when regexp_full_match({text}, {literal(f"{DAY}{CLOCK}( ?{OFFSET}| {ZONE})")})
+            then try_cast({offset_without_space} as timestamptz) at time zone 'UTC'
+    end"""
+    if format_ is None:
+        return iso
+    # A format is for text; cells that are times already come as ISO 8601 with a T.
+    has_zone = "%z" in format_ or "%Z" in format_
+    parsed = f"try_strptime({text}, {literal(format_)})"
+    if has_zone:
+        parsed = f"{parsed} at time zone 'UTC'"
+    elif zone != "UTC":
+        parsed = f"{parsed} at time zone {literal(zone)} at time zone 'UTC'"
+    return f"coalesce({parsed}, case when {text}[11] = 'T' then {iso} end)"
+
+
+def snake_case(text: str) -> str:
+    """`Order Completed`, `orderCompleted`, `order-completed` as order_completed; NULL where none is left."""
+    parted = f"regexp_replace({text}, '([\\p{{Lu}}]+)([\\p{{Lu}}][\\p{{Ll}}])', '\\1_\\2', 'g')"
+    parted = f"regexp_replace({parted}, '([\\p{{Ll}}\\p{{N}}])([\\p{{Lu}}])', '\\1_\\2', 'g')"
+    joined = f"regexp_replace(lower({parted}), '[^\\p{{L}}\\p{{N}}]+', '_', 'g')"
+    return (
+        f"case when regexp_full_match({text}, {literal(SNAKE_CASE)}) then {text} "
+        f"else nullif(trim({joined}, '_'), '') end"
+    )
+
+
+def json_object(text: str) -> str:
+    """A text as JSON where it is an object without NaN or Infinity, which DuckDB reads and others do not."""
+    without_texts = f"""regexp_replace({text}, '"(\\\\.|[^"\\\\])*"', '', 'g')"""
+    return f"""case
+        when not starts_with({text}, '{{') then null
+        when (contains({text}, 'NaN') or contains({text}, 'Inf'))
+            and regexp_matches({without_texts}, 'NaN|Inf')
+            then null
+        else try_cast({text} as json)
+    end"""
+
+
+def json_text(text: str) -> str:
+    """A text as JSON."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def text_list(texts: tuple[str, ...]) -> str:
+    """Texts as an SQL list, for `list_contains`: of `in` with several values DuckDB makes a join."""
+    return f"[{', '.join(map(literal, texts))}]"
+
+
+def comma_separated(expressions: list[str]) -> str:
+    """Expressions as they stand after `select`."""
+    return ", ".join(expressions)

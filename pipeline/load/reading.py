@@ -1,0 +1,358 @@
+"""Files of landing as Arrow record batches: bytes in, rows out, in bounded memory.
+
+Every batch has one row per row of the file and begins with the columns
+    line_number  int64, of JSON lines the physical line; else the number of the record in the file, where a
+                 header is record 1
+    problem      why the row cannot be read at all, NULL where it can
+    line         its text as it stands in the file: JSON lines always, CSV only where there is a problem
+A table's own columns follow as column_0, column_1 …: names of a file never become names in SQL. Blank lines
+are no rows, neither are rows of a table whose cells are all empty. Files are opened here and handed on as
+streams, so that no engine takes a file name for a pattern or an address.
+"""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import hashlib
+import io
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy
+import pyarrow
+import pyarrow.parquet
+import python_calamine
+
+from pipeline.errors import VitalsError
+from pipeline.load.landing import LandingFile, check_unchanged
+from pipeline.load.tables import UnreadableFileError, csv_records, sheet_records, sniffed_header
+
+BLOCK_BYTES = 8_000_000
+ROWS_PER_BLOCK = 20_000
+# A longer line is no event; what is kept of it is its beginning.
+LONGEST_LINE_BYTES = 16_000_000
+UNREADABLE = (
+    UnreadableFileError,
+    OSError,
+    EOFError,
+    MemoryError,
+    zlib.error,
+    zipfile.BadZipFile,
+    pyarrow.ArrowException,
+    python_calamine.CalamineError,
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of a block are to be understood.
+
+    `columns` are the names in the file, `kinds` how to make text of each: text, time, date, float, nested,
+    other. Both are empty for JSON lines.
+    """
+
+    columns: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+
+
+JSON_LINES = Layout()
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows of a file, and the share of the file (0-1) that has been read with them."""
+
+    layout: Layout
+    rows: pyarrow.RecordBatch
+    share_read: float
+
+
+class Reading:
+    """One file, read once. After the last block `sha256` is known, and what is to be `said` of it."""
+
+    def __init__(self, file: LandingFile, wanted_columns: frozenset[str]) -> None:
+        self.file = file
+        self.wanted_columns = wanted_columns
+        self.sha256 = ""
+        self.said: list[str] = []
+
+    def blocks(self) -> Iterator[Block]:
+        """The rows in the order of the file; a table has at least one block, so that its columns are seen.
+
+        Raises VitalsError naming the file where it cannot be read to its end.
+        """
+        read = {
+            "jsonl": self._json_lines,
+            "csv": self._csv,
+            "parquet": self._parquet,
+            "xlsx": self._xlsx,
+        }[self.file.format]
+        try:
+            with self.file.path.open("rb") as raw:
+                stream = _HashingStream(raw)
+                yield from read(stream)
+                self.sha256 = stream.hexdigest()
+            check_unchanged(self.file)
+        except UNREADABLE as error:
+            raise self._unreadable(error) from None
+        except BaseException as error:
+            # A panic in the Rust code of the workbook reader is no subclass of Exception.
+            if type(error).__name__ != "PanicException":
+                raise
+            raise self._unreadable(error) from None
+
+    def _json_lines(self, stream: _HashingStream) -> Iterator[Block]:
+        number = 1
+        for block, is_cut in _line_blocks(_uncompressed(self.file, stream)):
+            rows, lines = _cut_line(block, number) if is_cut else _rows_of_lines(block, number)
+            number += lines
+            yield Block(JSON_LINES, rows, self._share(stream))
+        stream.drain()
+
+    def _csv(self, stream: _HashingStream) -> Iterator[Block]:
+        encoding = self._encoding(stream)
+        stream.rewind()
+        lines = _text_lines(_uncompressed(self.file, stream), encoding)
+        delimiter, header = sniffed_header(lines, self.wanted_columns)
+        if header is None:
+            self.said.append("empty")
+        else:
+            layout = Layout(self._column_names(header), ("text",) * len(header))
+            for rows in _batches(csv_records(lines, delimiter, len(header)), len(header)):
+                yield Block(layout, rows, self._share(stream))
+        stream.drain()
+
+    def _encoding(self, stream: _HashingStream) -> str:
+        """UTF-8 if the whole file is, else Windows-1252, else Latin-1: CSV files come in all three."""
+        candidates = ["utf-8", "cp1252"]
+        is_first = True
+        for block, _ in _line_blocks(_uncompressed(self.file, stream)):
+            if is_first and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                raise UnreadableFileError("it is UTF-16, which is not read; save it as UTF-8")
+            is_first = False
+            candidates = [encoding for encoding in candidates if _decodes(block, encoding)]
+        encoding = candidates[0] if candidates else "latin-1"
+        if encoding != "utf-8":
+            name = "Windows-1252" if encoding == "cp1252" else "Latin-1"
+            self.said.append(f"not UTF-8, read as {name}")
+        return encoding
+
+    def _parquet(self, stream: _HashingStream) -> Iterator[Block]:
+        stream.drain()
+        parquet = pyarrow.parquet.ParquetFile(stream.raw)
+        fields = list(parquet.schema_arrow)
+        layout = Layout(
+            self._column_names([field.name for field in fields]), tuple(_kind(field.type) for field in fields)
+        )
+        number, rows_total = 1, max(parquet.metadata.num_rows, 1)
+        none_yet = [pyarrow.array([], field.type) for field in fields]
+        yield Block(layout, _record_batch(numpy.arange(0), {}, none_yet), 0.0)
+        for batch in parquet.iter_batches(batch_size=ROWS_PER_BLOCK):
+            numbers = numpy.arange(number, number + batch.num_rows)
+            number += batch.num_rows
+            yield Block(layout, _record_batch(numbers, {}, batch.columns), (number - 1) / rows_total)
+
+    def _xlsx(self, stream: _HashingStream) -> Iterator[Block]:
+        stream.drain()
+        height, records = sheet_records(stream.raw)
+        header = next(records, None)
+        if header is None:
+            self.said.append("empty")
+            return
+        names = [name or "" for name in header.cells]
+        layout = Layout(self._column_names(names), ("text",) * len(names))
+        for rows in _batches(records, len(names)):
+            last = rows.column(0)[-1].as_py() if rows.num_rows else height
+            yield Block(layout, rows, last / height)
+
+    def _column_names(self, header: list[str]) -> tuple[str, ...]:
+        """The names of a header; a column without one is called by its place: `column 3`."""
+        names = tuple(name or f"column {place}" for place, name in enumerate(header, start=1))
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise UnreadableFileError(f"it has the column {repeated[0]!r} twice; rename one of them")
+        return names
+
+    def _share(self, stream: _HashingStream) -> float:
+        return min(stream.raw.tell() / max(self.file.bytes, 1), 1.0)
+
+    def _unreadable(self, error: BaseException) -> VitalsError:
+        said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        said = " ".join(said.split())[:300].rstrip(".")
+        return VitalsError(
+            f"{self.file.name} in landing cannot be read as {self.file.format}: {said}. Nothing of it was "
+            "loaded: repair it or take it out of landing, and run the command again."
+        )
+
+
+class _HashingStream(io.RawIOBase):
+    """The bytes of a file and their SHA-256, in one pass."""
+
+    def __init__(self, raw: BinaryIO) -> None:
+        self.raw = raw
+        self._hash = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self.raw.readinto(buffer)
+        self._hash.update(memoryview(buffer)[:count])
+        return count
+
+    def rewind(self) -> None:
+        self.raw.seek(0)
+        self._hash = hashlib.sha256()
+
+    def drain(self) -> None:
+        """Read on to the end for the hash; the raw stream then stands at its beginning again."""
+        while self.read(BLOCK_BYTES):
+            pass
+        self.raw.seek(0)
+
+    def hexdigest(self) -> str:
+        return self._hash.hexdigest()
+
+
+def _uncompressed(file: LandingFile, stream: _HashingStream) -> Any:
+    """What is in the file, decompressed where its name or its first bytes say gzip."""
+    is_gzip = file.name.endswith(".gz") or stream.raw.peek(2)[:2] == b"\x1f\x8b"
+    return gzip.GzipFile(fileobj=stream, mode="rb") if is_gzip else stream
+
+
+def _line_blocks(stream: Any) -> Iterator[tuple[bytes, bool]]:
+    """Blocks of whole lines; or, marked True, the beginning of one line that is too long to hold.
+
+    A byte order mark is no part of the first line.
+    """
+    rest = stream.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
+    while chunk := stream.read(BLOCK_BYTES):
+        end = chunk.rfind(b"\n") + 1
+        if end:
+            yield rest + chunk[:end], False
+            rest = chunk[end:]
+        else:
+            rest += chunk
+        if len(rest) > LONGEST_LINE_BYTES:
+            yield rest[:LONGEST_LINE_BYTES], True
+            rest = b""
+            while chunk := stream.read(BLOCK_BYTES):
+                if end := chunk.find(b"\n") + 1:
+                    rest = chunk[end:]
+                    break
+    if rest:
+        yield rest, False
+
+
+def _rows_of_lines(block: bytes, first_number: int) -> tuple[pyarrow.RecordBatch, int]:
+    """The lines of a block, cut without copying, and how many there are (blank ones too)."""
+    ends = numpy.flatnonzero(numpy.frombuffer(block, numpy.uint8) == ord("\n")) + 1
+    if not block.endswith(b"\n"):
+        ends = numpy.append(ends, len(block))
+    offsets = numpy.concatenate([[0], ends]).astype(numpy.int32)
+    lengths = numpy.diff(offsets)
+    lines = pyarrow.BinaryArray.from_buffers(
+        pyarrow.binary(), len(lengths), [None, pyarrow.py_buffer(offsets), pyarrow.py_buffer(block)]
+    )
+    numbers = numpy.arange(first_number, first_number + len(lengths))
+    is_blank = lengths <= 2
+    if is_blank.any():
+        # One letter and a line end are as short as a blank line in CRLF; no event is.
+        first_bytes = numpy.frombuffer(block, numpy.uint8)[offsets[:-1]]
+        is_blank &= (first_bytes == ord("\n")) | (first_bytes == ord("\r"))
+        lines, numbers = lines.filter(pyarrow.array(~is_blank)), numbers[~is_blank]
+    problems = None
+    if not _decodes(block, "utf-8") or lengths.max() > LONGEST_LINE_BYTES:
+        lines, problems = _judged_lines(lines)
+    return _record_batch(numbers, {"line": lines.cast(pyarrow.string()), "problem": problems}, []), len(
+        lengths
+    )
+
+
+def _judged_lines(lines: pyarrow.BinaryArray) -> tuple[pyarrow.Array, pyarrow.Array]:
+    """Line by line: the text, with what is no UTF-8 written as \\xNN, and what is wrong with it."""
+    texts, problems = [], []
+    for line in lines.to_pylist():
+        problem = None
+        if not _decodes(line, "utf-8"):
+            problem = "not valid UTF-8"
+        if len(line) > LONGEST_LINE_BYTES:
+            problem = _too_long()
+        texts.append(line[:LONGEST_LINE_BYTES].decode("utf-8", errors="backslashreplace"))
+        problems.append(problem)
+    return pyarrow.array(texts, pyarrow.string()), pyarrow.array(problems, pyarrow.string())
+
+
+def _cut_line(beginning: bytes, number: int) -> tuple[pyarrow.RecordBatch, int]:
+    text = beginning.decode("utf-8", errors="backslashreplace")
+    columns = {"line": pyarrow.array([text]), "problem": pyarrow.array([_too_long()])}
+    return _record_batch(numpy.array([number]), columns, []), 1
+
+
+def _too_long() -> str:
+    return f"longer than {LONGEST_LINE_BYTES // 1_000_000} MB; only its beginning is kept"
+
+
+def _text_lines(stream: Any, encoding: str) -> Iterator[str]:
+    """The physical lines of a text file, with their ends. Of a line too long to hold only the beginning."""
+    for block, _ in _line_blocks(stream):
+        yield from io.StringIO(block.decode(encoding, errors="replace"), newline="")
+
+
+def _decodes(block: bytes, encoding: str) -> bool:
+    try:
+        block.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _batches(records: Iterator[Any], width: int) -> Iterator[pyarrow.RecordBatch]:
+    """Records (see pipeline.load.tables) as batches of at most ROWS_PER_BLOCK rows; at least one batch."""
+    held, is_first = [], True
+    for record in records:
+        held.append(record)
+        if len(held) == ROWS_PER_BLOCK:
+            yield _rows_of_records(held, width)
+            held, is_first = [], False
+    if held or is_first:
+        yield _rows_of_records(held, width)
+
+
+def _rows_of_records(records: list[Any], width: int) -> pyarrow.RecordBatch:
+    numbers = numpy.array([record.number for record in records], numpy.int64)
+    problems = pyarrow.array([record.problem for record in records], pyarrow.string())
+    lines = pyarrow.array([record.line for record in records], pyarrow.string())
+    columns = zip(*(record.cells for record in records), strict=True) if records else [()] * width
+    values = [pyarrow.array([cell or None for cell in column], pyarrow.string()) for column in columns]
+    return _record_batch(numbers, {"problem": problems, "line": lines}, values)
+
+
+def _record_batch(
+    numbers: numpy.ndarray, said: dict[str, pyarrow.Array | None], values: list[pyarrow.Array]
+) -> pyarrow.RecordBatch:
+    columns: dict[str, pyarrow.Array] = {"line_number": pyarrow.array(numbers, pyarrow.int64())}
+    for name in ("problem", "line"):
+        given = said.get(name)
+        columns[name] = pyarrow.nulls(len(numbers), pyarrow.string()) if given is None else given
+    columns |= {f"column_{place}": value for place, value in enumerate(values)}
+    return pyarrow.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _kind(type_: pyarrow.DataType) -> str:
+    if pyarrow.types.is_dictionary(type_):
+        return _kind(type_.value_type)
+    if pyarrow.types.is_timestamp(type_):
+        return "time"
+    if pyarrow.types.is_date(type_):
+        return "date"
+    if pyarrow.types.is_floating(type_):
+        return "float"
+    if pyarrow.types.is_nested(type_):
+        return "nested"
+    is_text = pyarrow.types.is_string(type_) or pyarrow.types.is_large_string(type_)
+    return "text" if is_text or pyarrow.types.is_string_view(type_) else "other"

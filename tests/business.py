@@ -1,0 +1,110 @@
+"""A business worked with the command, as a user does, for the tests that need one."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from pipeline.workspace import WORKSPACES_FOLDER
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left: its exit code, and what it said on both streams."""
+
+    code: int
+    said: str
+
+
+@dataclass(frozen=True)
+class Business:
+    """A workspace outside the project, worked with the command as a user does."""
+
+    folder: Path
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    @property
+    def landing(self) -> Path:
+        return self.data / "landing"
+
+    @property
+    def current(self) -> Path:
+        return self.data / "serving" / "current"
+
+    def vitals(self, *arguments: str, **environment: str) -> Outcome:
+        """Run the command in a process of its own, which is how it is used."""
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", *arguments, "--workspace", str(self.folder)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment},
+            cwd=WORKSPACES_FOLDER.parent,
+            timeout=600,
+        )
+        said = done.stdout + done.stderr
+        assert "Traceback" not in said, said
+        return Outcome(done.returncode, said)
+
+    def published(self, sql: str) -> list[tuple]:
+        """Rows of the published warehouse."""
+        with duckdb.connect(str((self.current / "warehouse.duckdb").resolve()), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def built(self, sql: str) -> list[tuple]:
+        """Rows of the build database, between runs."""
+        path = self.data / "build" / "build.duckdb"
+        with duckdb.connect(str(path), read_only=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def fingerprints(self, *schemas: str, database: Path | None = None) -> dict[str, tuple]:
+        """Rows and content of every table of some schemas, whatever the order of the rows.
+
+        Columns that name a run or a moment of the machine's clock are left out.
+        """
+        path = database or self.data / "build" / "build.duckdb"
+        ignored = {"run_id", "load_id", "loaded_at", "seconds", "modified_at", "started_at", "finished_at"}
+        found = {}
+        with duckdb.connect(str(path), read_only=True) as connection:
+            tables = connection.execute(
+                "select table_schema, table_name from information_schema.tables"
+                " where list_contains(?, table_schema) and table_type = 'BASE TABLE' order by all",
+                [list(schemas)],
+            ).fetchall()
+            for schema, table in tables:
+                described = connection.execute(f"describe {schema}.{table}").fetchall()
+                columns = [name for name, *_ in described if name not in ignored]
+                row = "hash(" + ", ".join(f'"{name}"' for name in columns) + ")"
+                found[f"{schema}.{table}"] = connection.execute(
+                    f"select count(*), sum({row}::hugeint), {columns!r} from {schema}.{table}"
+                ).fetchone()
+        return found
+
+
+def copy_workspace(folder: Path, name: str = "demo") -> Business:
+    """A workspace like one of the project's, with an empty landing."""
+    (folder / "data" / "landing").mkdir(parents=True)
+    for file in ("review.toml", "events.csv", "playbook.csv"):
+        shutil.copyfile(WORKSPACES_FOLDER / name / file, folder / file)
+    return Business(folder)
+
+
+def copy_business(business: Business, folder: Path) -> Business:
+    """The same business in another folder, with all of its data."""
+    shutil.copytree(business.folder, folder, symlinks=True)
+    return Business(folder)
+
+
+def run_log(business: Business) -> list[dict]:
+    """The lines of the run log."""
+    text = (business.data / "build" / "runs.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]

@@ -1,0 +1,116 @@
+"""docker-compose.yml, Dockerfile and .dockerignore, as far as they can be judged without Docker."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    return yaml.safe_load((PROJECT / "docker-compose.yml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def instructions() -> list[tuple[str, str]]:
+    """The Dockerfile's instructions with their arguments, continued lines joined."""
+    text = (PROJECT / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [(word, rest.strip()) for word, _, rest in (line.partition(" ") for line in lines)]
+
+
+@pytest.fixture(scope="module")
+def image_environment(instructions: list[tuple[str, str]]) -> dict[str, str]:
+    pairs = [pair for word, rest in instructions if word == "ENV" for pair in shlex.split(rest)]
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+def test_services_have_no_rights_they_do_not_need(compose: dict[str, Any]) -> None:
+    assert compose["services"]
+    for service in compose["services"].values():
+        assert not {"privileged", "cap_add", "network_mode", "pid", "user"} & set(service)
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_ports_are_open_to_this_machine_alone(compose: dict[str, Any]) -> None:
+    ports = [port for service in compose["services"].values() for port in service["ports"]]
+    assert ports
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_volumes_are_declared_or_lie_in_the_project(compose: dict[str, Any]) -> None:
+    for service in compose["services"].values():
+        for volume in service["volumes"]:
+            source, _ = volume.split(":")
+            assert (PROJECT / source).is_dir() if source.startswith("./") else source in compose["volumes"]
+
+
+def test_volumes_are_mounted_where_the_image_looks(
+    compose: dict[str, Any], instructions: list[tuple[str, str]], image_environment: dict[str, str]
+) -> None:
+    project = next(rest for word, rest in instructions if word == "WORKDIR")
+    targets = dict(volume.split(":") for volume in compose["services"]["airflow"]["volumes"])
+    assert targets == {"airflow": image_environment["AIRFLOW_HOME"], "./workspaces": f"{project}/workspaces"}
+    assert image_environment["AIRFLOW__CORE__DAGS_FOLDER"] == f"{project}/dags"
+
+
+def test_commands_are_programs_of_the_environment(
+    compose: dict[str, Any], instructions: list[tuple[str, str]]
+) -> None:
+    shell, flag, script = compose["services"]["airflow"]["command"]
+    assert (shell, flag) == ("bash", "-c")
+    commands = [shlex.split(command) for command in script.split("&&")]
+    assert commands[1][:4] == ["airflow", "pools", "set", "vitals_warehouse"]
+    assert commands[1][4] == "1"
+    [image_command] = [ast.literal_eval(rest) for word, rest in instructions if word == "CMD"]
+    programs = {command[command[0] == "exec"] for command in [*commands, image_command]}
+    assert programs == {"airflow", "vitals"}
+    assert all((BIN / program).is_file() for program in programs)
+
+
+def test_health_check_is_a_program(compose: dict[str, Any]) -> None:
+    kind, program, flag, code = compose["services"]["airflow"]["healthcheck"]["test"]
+    assert (kind, program, flag) == ("CMD", "python", "-c")
+    compile(code, "healthcheck", "exec")
+
+
+def test_image_is_built_from_the_lock_and_runs_without_rights(instructions: list[tuple[str, str]]) -> None:
+    words = [word for word, _ in instructions]
+    runs = [rest for word, rest in instructions if word == "RUN"]
+    assert any(re.search(r"uv pip sync .*requirements\.lock$", run) for run in runs)
+    users = [rest for word, rest in instructions if word == "USER"]
+    assert len(users) == 1
+    assert users[0] not in ("root", "0")
+    assert "RUN" not in words[words.index("USER") :]
+    # The uv of the image is that of the Makefile.
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    [version] = [rest.split("=")[1] for word, rest in instructions if rest.startswith("UV_VERSION=")]
+    assert f"UV_VERSION := {version}\n" in makefile
+
+
+def test_telemetry_is_off(image_environment: dict[str, str]) -> None:
+    assert image_environment["DO_NOT_TRACK"] == "1"
+    for name in ("DBT_SEND_ANONYMOUS_USAGE_STATS", "GX_ANALYTICS_ENABLED", "SCARF_ANALYTICS"):
+        assert image_environment[name] == "false"
+
+
+def test_what_runs_goes_into_the_image_and_data_does_not() -> None:
+    lines = (PROJECT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert "*" in lines
+    let_in = {line[1:] for line in lines if line.startswith("!")}
+    assert all((PROJECT / name).exists() for name in let_in)
+    rooms = {"dags", "dbt_project", "expectations", "ml", "pipeline", "report", "simulation", "workspaces"}
+    assert let_in == rooms | {"LICENSE", "README.md", "pyproject.toml", "requirements.lock"}
+    # A later line wins over an earlier one.
+    assert lines.index("workspaces/*/data") > lines.index("!workspaces")

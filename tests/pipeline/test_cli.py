@@ -1,0 +1,143 @@
+"""The command: help, exit codes, and errors in a sentence, before anything heavy is imported."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from pipeline.cli import StepName, app
+from pipeline.review import STEPS
+from pipeline.workspace import WORKSPACES_FOLDER
+
+runner = CliRunner()
+COMMANDS = ("simulate", "run", *STEPS, "status", "query", "init")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    """A workspace without data, outside the project."""
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    for file in ("review.toml", "events.csv", "playbook.csv"):
+        shutil.copyfile(WORKSPACES_FOLDER / "demo" / file, folder / file)
+    return folder
+
+
+def _fails(arguments: list[str], code: int) -> str:
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return " ".join(result.output.split())
+
+
+def test_steps_of_the_command_are_those_of_the_review() -> None:
+    assert tuple(step.value for step in StepName) == STEPS
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str) -> None:
+    result = runner.invoke(app, [command, "--help"])
+    assert result.exit_code == 0
+    assert len(result.output.splitlines()) > 3
+
+
+def test_unknown_workspace_names_the_known_ones() -> None:
+    message = _fails(["run", "--workspace", "nowhere"], 2)
+    assert "demo" in message
+    assert "vitals init" in message
+
+
+def test_a_bad_week_is_named(workspace: Path) -> None:
+    assert "'next week'" in _fails(["run", "--workspace", str(workspace), "--week", "next week"], 2)
+
+
+def test_steps_in_the_wrong_order_are_refused(workspace: Path) -> None:
+    message = _fails(["run", "--workspace", str(workspace), "--from", "marts", "--to", "load"], 2)
+    assert "--from marts comes after --to load" in message
+
+
+def test_a_broken_setting_stops_before_anything_is_written(workspace: Path) -> None:
+    path = workspace / "review.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("weight = 30", "weight = 20"), encoding="utf-8")
+    assert "sum to 100" in _fails(["run", "--workspace", str(workspace)], 2)
+    assert not (workspace / "data").exists()
+
+
+def test_a_broken_catalogue_stops_before_anything_is_written(workspace: Path) -> None:
+    (workspace / "events.csv").write_text("event_name\nordered\n", encoding="utf-8")
+    assert "events.csv" in _fails(["load", "--workspace", str(workspace)], 2)
+    assert not (workspace / "data").exists()
+
+
+def test_an_empty_landing_names_the_remedy(workspace: Path) -> None:
+    message = _fails(["load", "--workspace", str(workspace)], 1)
+    assert "landing" in message
+    assert "vitals simulate" in message
+
+
+def test_a_step_without_the_one_before_it_is_refused(workspace: Path) -> None:
+    assert "vitals load" in _fails(["features", "--workspace", str(workspace)], 1)
+
+
+def test_a_bad_run_id_is_refused(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VITALS_RUN_ID", "../../etc")
+    assert "VITALS_RUN_ID" in _fails(["load", "--workspace", str(workspace)], 2)
+
+
+def test_query_and_status_without_a_release(workspace: Path) -> None:
+    assert "no release yet" in _fails(["query", "select 1", "--workspace", str(workspace)], 1)
+    result = runner.invoke(app, ["status", "--workspace", str(workspace)])
+    assert result.exit_code == 0
+    assert "nothing was run yet" in result.output
+
+
+@pytest.mark.parametrize(
+    "options", [["--customers", "0"], ["--weeks", "-1"], ["--seed", "-1"], ["--customers", "99999999999"]]
+)
+def test_a_world_of_no_size_is_refused(workspace: Path, options: list[str]) -> None:
+    assert options[0] in _fails(["simulate", "--workspace", str(workspace), *options], 2)
+    assert not (workspace / "data").exists()
+
+
+def test_an_existing_landing_is_kept_unless_replaced(workspace: Path) -> None:
+    landing = workspace / "data" / "landing"
+    landing.mkdir(parents=True)
+    (landing / "mine.jsonl").write_text("{}\n", encoding="utf-8")
+    arguments = ["simulate", "--workspace", str(workspace), "--customers", "5", "--weeks", "2"]
+    assert "--replace" in _fails(arguments, 2)
+    assert (landing / "mine.jsonl").exists()
+    result = runner.invoke(app, [*arguments, "--replace"])
+    assert result.exit_code == 0, result.output
+    assert not (landing / "mine.jsonl").exists()
+    assert list(landing.glob("events-*.jsonl"))
+
+
+def test_a_disk_that_is_too_small_is_said_first(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = shutil.disk_usage(workspace)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+    assert "0.0 GB free" in _fails(["simulate", "--workspace", str(workspace)], 1)
+    assert not (workspace / "data").exists()
+
+
+def test_init_copies_a_workspace_and_refuses_to_overwrite(tmp_path: Path) -> None:
+    new = tmp_path / "fresh"
+    result = runner.invoke(app, ["init", str(new), "--from", "online_retail"])
+    assert result.exit_code == 0, result.output
+    for file in ("review.toml", "events.csv", "playbook.csv"):
+        assert (new / file).read_bytes() == (WORKSPACES_FOLDER / "online_retail" / file).read_bytes()
+    assert "not empty" in _fails(["init", str(new), "--from", "demo"], 2)
+    assert "is no name" in _fails(["init", "a b", "--from", "demo"], 2)
+
+
+def test_the_command_starts_without_the_heavy_libraries() -> None:
+    code = (
+        "import sys; import pipeline.cli; heavy = {'dbt', 'great_expectations', 'sklearn', 'plotly', 'airflow',"
+        " 'duckdb', 'pandas'}; print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,282 @@
+"""The whole review on a small world: what it leaves, that it can be repeated, and that it fails safely."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from pipeline.review import STEPS
+from tests.business import Business, copy_business, copy_workspace, run_log
+
+
+def test_the_release_is_whole(reviewed: Business) -> None:
+    assert reviewed.current.is_symlink()
+    assert reviewed.current.resolve().name == "first"
+    assert (reviewed.current / "report" / "index.html").stat().st_size > 100_000
+    tables = {
+        f"{schema}.{table}"
+        for schema, table in reviewed.published(
+            "select table_schema, table_name from information_schema.tables"
+        )
+    }
+    assert {
+        "marts.customers",
+        "marts.customer_weeks",
+        "marts.segments_weekly",
+        "marts.metrics_daily",
+        "marts.metrics_weekly",
+        "marts.interventions",
+        "ops.runs",
+        "ops.loads",
+        "ops.rejected_events_daily",
+        "ops.late_events_daily",
+        "ops.quality_checks",
+        "ops.models",
+        "ops.model_metrics",
+        "ops.rfm_cut_points",
+    } <= tables
+    assert not {table for table in tables if table.split(".")[0] not in ("marts", "ops")}
+    customers, scored = reviewed.published("select count(*), count(churn_probability) from marts.customers")[
+        0
+    ]
+    assert customers > 100
+    assert 0 < scored < customers
+    assert not list(reviewed.current.resolve().parent.glob("*.wal"))
+
+
+def test_customers_add_up_over_the_tables(reviewed: Business) -> None:
+    known = reviewed.published("select count(*) from marts.customers")[0][0]
+    for scheme, counted in reviewed.published(
+        """
+        select scheme, sum(customers) from marts.segments_weekly
+        where review_week = (select max(review_week) from marts.segments_weekly)
+            and scheme in ('rfm', 'lifecycle', 'engagement')
+        group by scheme
+        """
+    ):
+        assert counted == known, scheme
+    newest = reviewed.published("select * from marts.metrics_weekly order by review_week desc limit 1")
+    assert newest
+    (week, listed), *others = reviewed.published(
+        "select review_week, count(*) from marts.interventions group by review_week"
+    )
+    assert not others
+    assert listed > 0
+    assert week == reviewed.published("select max(review_week) from marts.customers")[0][0]
+
+
+def test_every_check_of_every_border_is_recorded(reviewed: Business) -> None:
+    borders = dict(
+        reviewed.published(
+            "select border, count(*) from ops.quality_checks where run_id = 'first' group by border"
+        )
+    )
+    assert set(borders) == {"raw", "features", "scores", "marts"}
+    assert min(borders.values()) >= 5
+    assert reviewed.published(
+        "select count(*) from ops.quality_checks where not passed and severity = 'stop'"
+    )[0] == (0,)
+
+
+def test_lists_are_the_rows_of_the_table(reviewed: Business) -> None:
+    listed = set()
+    for path in sorted((reviewed.current / "lists").glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            listed |= {row["sync_key"] for row in csv.DictReader(file)}
+    assert listed == {key for (key,) in reviewed.published("select sync_key from marts.interventions")}
+
+
+def test_what_was_said_is_kept(reviewed: Business) -> None:
+    folder = reviewed.data / "history" / "first"
+    kept = duckdb.sql(f"select count(*) from '{folder / 'churn.parquet'}'").fetchone()[0]
+    assert kept == reviewed.published("select count(churn_probability) from marts.customers")[0][0]
+    lists = duckdb.sql(f"select count(*) from '{folder / 'interventions.parquet'}'").fetchone()[0]
+    assert lists == reviewed.published("select count(*) from marts.interventions")[0][0]
+
+
+def test_models_are_judged_on_past_weeks_with_dates_and_rows(reviewed: Business) -> None:
+    rows = reviewed.published(
+        """
+        select review_week, trained_through, rows_train, rows_test, value, baseline
+        from ops.model_metrics where model = 'churn' and metric = 'auroc' and is_backtest
+        """
+    )
+    assert rows
+    reviewed_week = reviewed.published("select max(review_week) from marts.customers")[0][0]
+    for week, trained_through, rows_train, rows_test, value, baseline in rows:
+        assert week + timedelta(days=7 + 28) <= reviewed_week + timedelta(days=7)
+        # No label that was used to judge a week had matured only after that week.
+        assert trained_through + timedelta(days=28) <= week + timedelta(days=7)
+        assert rows_train > 0
+        assert rows_test > 0
+        assert 0 <= value <= 1
+        assert 0 <= baseline <= 1
+
+
+def test_status_and_query_answer(reviewed: Business) -> None:
+    status = reviewed.vitals("status")
+    assert status.code == 0
+    assert "published: first" in status.said
+    assert "done" in status.said
+    answer = reviewed.vitals("query", "select count(*) as customers from marts.customers", "--format", "json")
+    assert json.loads(answer.said)["customers"] > 100
+    as_csv = reviewed.vitals("query", "select 1 as one, 'a' as letter", "--format", "csv")
+    assert as_csv.said.splitlines() == ['"one","letter"', '1,"a"']
+    for statement in (
+        "delete from marts.customers",
+        "copy marts.customers to 'stolen.csv'",
+        "select * from read_csv('/etc/passwd')",
+        "set enable_external_access = true",
+        "select nonsense",
+    ):
+        refused = reviewed.vitals("query", statement)
+        assert refused.code == 2, statement
+        assert "cannot be run" in refused.said
+
+
+def test_the_run_log_names_every_step(reviewed: Business) -> None:
+    finished = [line["step"] for line in run_log(reviewed) if line["event"] == "step_finished"]
+    assert finished[: len(STEPS)] == list(STEPS)
+
+
+def test_a_second_run_gives_equal_tables(reviewed: Business, tmp_path: Path) -> None:
+    again = copy_business(reviewed, tmp_path / "demo")
+    schemas = ("raw", "intermediate", "features", "scores", "marts")
+    before = again.fingerprints(*schemas)
+    second = again.vitals("run", VITALS_RUN_ID="second")
+    assert second.code == 0, second.said
+    assert "nothing new" in second.said
+    assert again.current.resolve().name == "second"
+    after = again.fingerprints(*schemas)
+    assert after == before
+    assert (again.data / "serving" / "releases" / "first").is_dir()
+    published = (again.current / "warehouse.duckdb").resolve()
+    assert again.fingerprints("marts", database=published) == reviewed.fingerprints(
+        "marts", database=(reviewed.current / "warehouse.duckdb").resolve()
+    )
+    page = (again.current / "report" / "index.html").read_text(encoding="utf-8")
+    first_page = (reviewed.current / "report" / "index.html").read_text(encoding="utf-8")
+    assert page.replace("second", "first").count("<") == first_page.count("<")
+
+
+def test_cutting_the_future_changes_no_column(reviewed: Business, tmp_path: Path) -> None:
+    """The row of a week is what one would compute if the stream had ended with it."""
+    zone = ZoneInfo("Europe/Berlin")
+    newest = reviewed.built("select max(review_week) from features.customer_weeks")[0][0]
+    week = newest - timedelta(weeks=6)
+    end = datetime.combine(week + timedelta(days=7), datetime.min.time(), tzinfo=zone)
+    cut = copy_workspace(tmp_path / "cut")
+    kept = dropped = 0
+    for path in sorted(reviewed.landing.glob("*.jsonl")):
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        past = [line for line in lines if datetime.fromisoformat(json.loads(line)["timestamp"]) < end]
+        kept, dropped = kept + len(past), dropped + len(lines) - len(past)
+        (cut.landing / path.name).write_text("".join(past), encoding="utf-8")
+    assert kept > 1000
+    assert dropped > 1000
+    done = cut.vitals("run", "--to", "features", "--week", str(week))
+    assert done.code == 0, done.said
+    query = f"select * from features.customer_weeks where review_week = date '{week}' order by customer_id"
+    columns = [name for name, *_ in reviewed.built("describe features.customer_weeks")]
+    whole, ended = reviewed.built(query), cut.built(query)
+    assert len(whole) == len(ended) > 50
+    for index, column in enumerate(columns):
+        assert [row[index] for row in whole] == [row[index] for row in ended], column
+
+
+def test_an_unreadable_file_publishes_nothing(reviewed: Business, tmp_path: Path) -> None:
+    broken = copy_business(reviewed, tmp_path / "demo")
+    raw_before = broken.fingerprints("raw")
+    release_before = sorted(path.name for path in (broken.current.resolve()).rglob("*"))
+    (broken.landing / "events-2099-01-01.jsonl").write_text("{not json\n" * 50, encoding="utf-8")
+    failed = broken.vitals("run", VITALS_RUN_ID="broken")
+    assert failed.code == 1
+    assert "events-2099-01-01.jsonl" in failed.said or "raw.loads" in failed.said
+    assert broken.current.resolve().name == "first"
+    assert sorted(path.name for path in (broken.current.resolve()).rglob("*")) == release_before
+    assert broken.fingerprints("raw") == raw_before
+    status = broken.vitals("status")
+    assert "why broken failed" in status.said
+    # The remedy that the message gives.
+    (broken.landing / "events-2099-01-01.jsonl").unlink()
+    mended = broken.vitals("run", VITALS_RUN_ID="mended")
+    assert mended.code == 0, mended.said
+    assert broken.current.resolve().name == "mended"
+
+
+def test_bad_lines_are_kept_apart_and_the_rest_is_loaded(reviewed: Business, tmp_path: Path) -> None:
+    grown = copy_business(reviewed, tmp_path / "demo")
+    newest = sorted(grown.landing.glob("*.jsonl"))[-1]
+    good = newest.read_text(encoding="utf-8").splitlines()[:40]
+    fresh = [line.replace('"messageId":"', '"messageId":"again-') for line in good]
+    bad = ['{"messageId":"x"', "[]", fresh[0].replace('"timestamp":"2', '"timestamp":"not a time 2')]
+    with gzip.open(grown.landing / "more.jsonl.gz", "wt", encoding="utf-8") as file:
+        file.write("\n".join([*fresh, *bad]) + "\n")
+    before = grown.built("select count(*) from raw.events")[0][0]
+    loaded = grown.vitals("load")
+    assert loaded.code == 0, loaded.said
+    assert grown.built("select count(*) from raw.events")[0][0] == before + 40
+    rejected = grown.built(
+        "select line_number, reason from raw.rejected_events where file_name = 'more.jsonl.gz' order by all"
+    )
+    assert [line for line, _ in rejected] == [41, 42, 43]
+    assert all(reason for _, reason in rejected)
+
+
+def test_a_changed_file_is_refused(reviewed: Business, tmp_path: Path) -> None:
+    changed = copy_business(reviewed, tmp_path / "demo")
+    path = sorted(changed.landing.glob("*.jsonl"))[3]
+    path.write_text(path.read_text(encoding="utf-8") + "{}\n", encoding="utf-8")
+    refused = changed.vitals("load")
+    assert refused.code == 1
+    assert path.name in refused.said
+    assert "changed" in refused.said
+
+
+def test_a_database_in_use_is_said(reviewed: Business, tmp_path: Path) -> None:
+    held = copy_business(reviewed, tmp_path / "demo")
+    with duckdb.connect(str(held.data / "build" / "build.duckdb")):
+        refused = held.vitals("load")
+    assert refused.code == 1
+    assert "locked by another process" in refused.said
+    assert str(os.getpid()) in refused.said
+    # Status needs no database.
+    assert held.vitals("status").code == 0
+
+
+def test_a_damaged_database_is_said(reviewed: Business, tmp_path: Path) -> None:
+    damaged = copy_business(reviewed, tmp_path / "demo")
+    (damaged.data / "build" / "build.duckdb").write_bytes(b"no database at all" * 1000)
+    refused = damaged.vitals("load")
+    assert refused.code == 1
+    assert "cannot be opened" in refused.said
+
+
+def test_a_week_outside_the_data_is_refused(reviewed: Business, tmp_path: Path) -> None:
+    refused = copy_business(reviewed, tmp_path / "demo").vitals("features", "--week", "2031-01-01")
+    assert refused.code == 2
+    assert "has no data" in refused.said
+
+
+def test_an_older_week_is_restated_and_the_marts_stay_at_the_newest(
+    reviewed: Business, tmp_path: Path
+) -> None:
+    business = copy_business(reviewed, tmp_path / "demo")
+    newest: date = business.published("select max(review_week) from marts.customers")[0][0]
+    features_before = business.fingerprints("features")
+    older = business.vitals("run", "--week", str(newest - timedelta(weeks=3)), VITALS_RUN_ID="older")
+    assert older.code == 0, older.said
+    assert business.current.resolve().name == "older"
+    assert business.published("select max(review_week) from marts.customers")[0][0] == newest
+    assert business.fingerprints("features") == features_before
+    scored = business.published(
+        "select review_week from marts.customer_weeks where churn_probability is not null group by all"
+    )
+    assert {week for (week,) in scored} == {newest, newest - timedelta(weeks=3)}
