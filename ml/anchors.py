@@ -23,5 +23,7 @@ def apply_anchors(values: npt.ArrayLike, anchors: Sequence[tuple[float, float]])
     if given.ndim != 2 or given.shape[1] != 2 or len(given) < 2:
         raise ValueError(f"anchors are two or more pairs of value and points, not {list(anchors)!r}")
     if not np.isfinite(given).all() or not (np.diff(given[:, 0]) > 0).all():
-        raise ValueError(f"the values of anchors are finite and rise from pair to pair, unlike {list(anchors)!r}")
+        raise ValueError(
+            f"the values of anchors are finite and rise from pair to pair, unlike {list(anchors)!r}"
+        )
     return np.interp(np.asarray(values, dtype=np.float64), given[:, 0], given[:, 1])

@@ -1,17 +1,18 @@
 """Churn: the probability that a customer is gone within the horizon, learned by the rules of time.
 
-The learner is scikit-learn's histogram gradient boosting over the feature row, missing values kept as they are.
-Its log-odds are calibrated on weeks later than those it was fitted on: with an embargo, so that no label window of
-the fit reaches into the calibration weeks. Then it is fitted again on all weeks, because the newest weeks say
-most: the slope measured out of time is kept, and the level is set so that the mean probability over the
-calibration weeks is the share that left. Only this level is set on rows the last fit has seen; it is one number.
+The learner is scikit-learn's histogram gradient boosting over the feature row, missing values kept as they
+are. Its log-odds are calibrated on weeks later than those it was fitted on: with an embargo, so that no
+label window of the fit reaches into the calibration weeks. Then it is fitted again on all weeks, because
+the newest weeks say most: the slope measured out of time is kept, and the level is set so that the mean
+probability over the calibration weeks is the share that left. Only this level is set on rows the last fit
+has seen; it is one number.
 
-Assumptions, plainly: customers leave next month for the reasons they left for in the weeks learned from; a share
-of leavers that moves with the season is followed only as far as the newest matured weeks show it; the weekly
-rows of one customer are much alike, so the trees are kept small and their leaves large.
+Assumptions, plainly: customers leave next month for the reasons they left for in the weeks learned from; a
+share of leavers that moves with the season is followed only as far as the newest matured weeks show it; the
+weekly rows of one customer are much alike, so the trees are kept small and their leaves large.
 
-The learner runs on one thread: sums of floats then do not depend on the number of cores, and on a busy machine
-of two cores it is faster as well.
+The learner runs on one thread: sums of floats then do not depend on the number of cores, and on a busy
+machine of two cores it is faster as well.
 """
 
 from __future__ import annotations
@@ -47,8 +48,8 @@ from ml.sampling import customer_hashes, sampling_keys, smallest
 MODEL = "churn"
 LOW, MEDIUM, HIGH = "low", "medium", "high"
 
-# What skops has to be told to trust to read the estimator, beyond what it trusts by itself: the arrays of a tree,
-# and scikit-learn's dictionary of named parts. Neither runs anything of the file's choosing.
+# What skops has to be told to trust to read the estimator, beyond what it trusts by itself: the arrays of a
+# tree, and scikit-learn's dictionary of named parts. Neither runs anything of the file's choosing.
 TRUSTED_TYPES = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.utils._bunch.Bunch",
@@ -104,7 +105,7 @@ JUDGED_SAMPLE_SHARE = 1 / 3
 
 @dataclass(frozen=True)
 class TrainedChurn:
-    """The estimator (rows of `feature_matrix` in, probabilities of [stays, leaves] out) and its JSON-ready log."""
+    """The estimator (a feature matrix in, probabilities of [stays, leaves] out) and its JSON-ready log."""
 
     estimator: StackingClassifier
     log: dict[str, Any]
@@ -122,13 +123,13 @@ def train_churn(
 ) -> TrainedChurn:
     """Learn churn from what was known at the start of `as_of_date` (the Monday after the reviewed week).
 
-    `rows`: grain customer_id x review_week, the feature row joined with its labels (customer_id, review_week,
-    is_scorable, churned_next, matures_on and the feature columns; columns that are absent or NULL throughout are
-    left out). Read are the rows that are scorable, have an outcome and matured by `as_of_date`; of these at most
-    `sample_rows`, chosen by a hash of customer and week.
+    `rows`: grain customer_id x review_week, the feature row joined with its labels (customer_id,
+    review_week, is_scorable, churned_next, matures_on and the feature columns; columns that are absent or
+    NULL throughout are left out). Read are the rows that are scorable, have an outcome and matured by
+    `as_of_date`; of these at most `sample_rows`, chosen by a hash of customer and week.
 
-    The log says model, version, columns, parameters, rows, weeks, `trained_through` (end date of the last review
-    week learned from), base rate and versions of libraries.
+    The log says model, version, columns, parameters, rows, weeks, `trained_through` (end date of the last
+    review week learned from), base rate and versions of libraries.
 
     Raises NotEnoughHistory where there are too few rows or outcomes, in words that go behind "churn is not
     scored: ".
@@ -160,15 +161,15 @@ def judge_churn(
 ) -> pd.DataFrame:
     """Judge the newest weeks whose outcomes are known as they would have been judged then.
 
-    For each of the last `judged_weeks` review weeks with outcomes that matured by `as_of_date`: a model is trained
-    with the labels that had matured by the end of that week, and its probabilities of that week's scorable customers
-    are held against what happened (`ml.metrics.measure`). Naive rules: for the ranking metrics `baseline_column`
-    alone (larger = riskier, NULL = riskiest; no baseline where the column is absent), for the others the share
-    that left in the training rows. Sampling as in `train_churn`, with a third of `sample_rows` per week; the
-    customers of a judged week are never sampled.
+    For each of the last `judged_weeks` review weeks with outcomes that matured by `as_of_date`: a model is
+    trained with the labels that had matured by the end of that week, and its probabilities of that week's
+    scorable customers are held against what happened (`ml.metrics.measure`). Naive rules: for the ranking
+    metrics `baseline_column` alone (larger = riskier, NULL = riskiest; no baseline where the column is
+    absent), for the others the share that left in the training rows. Sampling as in `train_churn`, with a
+    third of `sample_rows` per week; the customers of a judged week are never sampled.
 
-    Returns a row per judged week and metric, in the columns METRIC_COLUMNS (ops.model_metrics without its run). A
-    week without enough history before it, or in which all customers did the same, is left out;
+    Returns a row per judged week and metric, in the columns METRIC_COLUMNS (ops.model_metrics without its
+    run). A week without enough history before it, or in which all customers did the same, is left out;
     `.attrs["log"]` says which and why: {"judged": [week, …], "left_out": [{"review_week", "reason"}, …]}.
     """
     labelled = _Labelled.of(rows, seed)
@@ -180,8 +181,7 @@ def judge_churn(
         review_week: date = week.item()
         tested = matured.where(matured.weeks == week)
         try:
-            if tested.churned.min() == tested.churned.max():
-                raise NotEnoughHistory(f"all {len(tested.churned):,} customers of the week had the same outcome")
+            _check_both_outcomes(tested)
             trained = _train(
                 rows,
                 labelled,
@@ -241,15 +241,17 @@ def score_churn(
 ) -> pd.DataFrame:
     """Score the scorable rows of `rows` (grain customer_id x review_week); rows may come in any batches.
 
-    Returns customer_id, review_week, churn_probability (0-1), churn_score (0-100, by `score_anchors`), churn_band
-    (low and medium up to and with their edge, high above), model_version, in the order of `rows`. The columns
-    have to be those the estimator was trained with.
+    Returns customer_id, review_week, churn_probability (0-1), churn_score (0-100, by `score_anchors`),
+    churn_band (low and medium up to and with their edge, high above), model_version, in the order of
+    `rows`. The columns have to be those the estimator was trained with.
     """
     require_columns(rows, ["customer_id", "review_week", "is_scorable"], "scoring churn")
     scorable = rows.loc[numbers(rows, "is_scorable") == 1]
     probability = _probabilities(estimator, scorable, numeric_columns, categorical_columns)
     score = apply_anchors(probability, score_anchors)
-    band = np.select([score <= low_band_up_to_score, score <= medium_band_up_to_score], [LOW, MEDIUM], default=HIGH)
+    band = np.select(
+        [score <= low_band_up_to_score, score <= medium_band_up_to_score], [LOW, MEDIUM], default=HIGH
+    )
     return pd.DataFrame(
         {
             "customer_id": scorable["customer_id"].to_numpy(),
@@ -264,7 +266,7 @@ def score_churn(
 
 @dataclass(frozen=True)
 class _Labelled:
-    """The scorable rows with an outcome, sorted by week and customer: where they stand in `rows`, and their labels."""
+    """Scorable rows with an outcome, by week and customer: their positions in `rows`, and their labels."""
 
     positions: npt.NDArray[np.intp]
     weeks: npt.NDArray[np.datetime64]
@@ -276,7 +278,9 @@ class _Labelled:
     @classmethod
     def of(cls, rows: pd.DataFrame, seed: int) -> _Labelled:
         require_columns(
-            rows, ["customer_id", "review_week", "is_scorable", "churned_next", "matures_on"], "learning churn"
+            rows,
+            ["customer_id", "review_week", "is_scorable", "churned_next", "matures_on"],
+            "learning churn",
         )
         churned = numbers(rows, "churned_next")
         positions = np.flatnonzero((numbers(rows, "is_scorable") == 1) & ~np.isnan(churned))
@@ -336,8 +340,6 @@ def _train(
     if problem:
         raise NotEnoughHistory(f"{problem} in the sample of {sample_rows:,} rows that training may read")
     matrix = feature_matrix(rows.iloc[chosen.positions], numeric_columns, categorical_columns)
-    if not matrix.notna().to_numpy().any():
-        raise NotEnoughHistory("none of the columns to learn from holds a value")
 
     with _one_thread():
         calibration = _calibrate(matrix, chosen, numeric_columns, categorical_columns, seed)
@@ -385,11 +387,17 @@ def _check_history(labelled: _Labelled, matured: _Labelled, as_of_date: date) ->
         raise NotEnoughHistory("no scorable customer has a week whose outcome is known")
     if not len(matured.positions):
         raise NotEnoughHistory(
-            f"no outcome was known by {as_of_date.isoformat()}; the first is known on {labelled.matures_on.min()}"
+            f"no outcome was known by {as_of_date.isoformat()};"
+            f" the first is known on {labelled.matures_on.min()}"
         )
     problem = _too_few(matured.churned)
     if problem:
         raise NotEnoughHistory(f"{problem} by {as_of_date.isoformat()}")
+
+
+def _check_both_outcomes(tested: _Labelled) -> None:
+    if tested.churned.min() == tested.churned.max():
+        raise NotEnoughHistory(f"all {len(tested.churned):,} customers of the week had the same outcome")
 
 
 def _too_few(churned: npt.NDArray[np.float64]) -> str | None:
@@ -397,7 +405,9 @@ def _too_few(churned: npt.NDArray[np.float64]) -> str | None:
     left = int(churned.sum())
     stayed = len(churned) - left
     if len(churned) < SMALLEST_ROWS:
-        return f"{len(churned):,} customer weeks have a known outcome and at least {SMALLEST_ROWS:,} are needed"
+        return (
+            f"{len(churned):,} customer weeks have a known outcome and at least {SMALLEST_ROWS:,} are needed"
+        )
     if min(left, stayed) < SMALLEST_OUTCOMES:
         return (
             f"of {len(churned):,} customer weeks {left:,} were followed by leaving and {stayed:,} by staying,"
@@ -415,9 +425,10 @@ def _calibrate(
 ) -> _Calibration:
     """Measure, on rows a first fit has not seen, how far the boosting's log-odds are to be believed.
 
-    On the newest weeks, by a fit of the weeks whose label windows end before the first of them begins. Where
-    history is too short for that, by customers: each fifth of them is scored by a fit of the other four fifths.
-    Nobody then vouches for themselves, but the weeks are the same, so a change over time stays unseen.
+    On the newest weeks, by a fit of the weeks whose label windows end before the first of them begins.
+    Where history is too short for that, by customers: each fifth of them is scored by a fit of the other
+    four fifths. Nobody then vouches for themselves, but the weeks are the same, so a change over time stays
+    unseen.
     """
     weeks = np.unique(chosen.weeks)
     count = min(CALIBRATION_WEEKS, int(len(weeks) * CALIBRATION_WEEKS_LARGEST_SHARE))
@@ -426,7 +437,13 @@ def _calibrate(
         later = np.flatnonzero(chosen.weeks >= first)
         earlier = np.flatnonzero(chosen.matures_on <= first)
         is_enough = len(earlier) >= FIT_ROWS_SMALLEST_SHARE * len(matrix)
-        if is_enough and not _too_few(chosen.churned[earlier]) and not _too_few(chosen.churned[later]):
+        is_observed = matrix.iloc[earlier].notna().any().any()
+        if (
+            is_enough
+            and is_observed
+            and not _too_few(chosen.churned[earlier])
+            and not _too_few(chosen.churned[later])
+        ):
             boosting = _fit_boosting(
                 matrix.iloc[earlier], chosen.churned[earlier], numeric_columns, categorical_columns, seed
             )
@@ -468,8 +485,10 @@ def _fit_boosting(
 ) -> Pipeline:
     """Fit the boosting on the columns that hold a value in these rows; `decision_function` gives log-odds."""
     is_observed = matrix.notna().any()
-    # Categories become ranks of their names, which trees take apart by several cuts. scikit-learn's own handling
-    # of categories would put a function into the model file, for skops to trust.
+    if not is_observed.any():
+        raise NotEnoughHistory("none of the columns to learn from holds a value")
+    # Categories become ranks of their names, which trees take apart by several cuts. scikit-learn's own
+    # handling of categories would put a function into the model file, for skops to trust.
     encoder = OrdinalEncoder(
         handle_unknown="use_encoded_value",
         unknown_value=np.nan,
@@ -493,7 +512,8 @@ def _leaf_rows(rows_train: int) -> int:
 
 
 def _slope(log_odds: npt.NDArray[np.float64], churned: npt.NDArray[np.float64]) -> float:
-    """Platt's slope (1999), lightly held towards 0; never negative: a model that ranks upside down says nothing."""
+    """Platt's slope (1999), lightly held towards 0; never negative: a model that ranks upside down says
+    nothing."""
     return max(float(LogisticRegression(C=1.0).fit(log_odds[:, None], churned.astype(int)).coef_[0, 0]), 0.0)
 
 
@@ -501,9 +521,15 @@ def _level(scaled_log_odds: npt.NDArray[np.float64], share: float) -> float:
     """The intercept with which the mean probability is `share` (strictly between 0 and 1)."""
     logit = float(np.log(share / (1 - share)))
     lowest, highest = logit - float(scaled_log_odds.max()), logit - float(scaled_log_odds.min())
-    # At either end of the bracket all probabilities lie on one side of the share; the margin is for float dust.
+    # At either end of the bracket all probabilities lie on one side of the share; the margin is for float
+    # dust.
     return float(
-        brentq(lambda level: expit(level + scaled_log_odds).mean() - share, lowest - 1e-6, highest + 1e-6, xtol=1e-10)
+        brentq(
+            lambda level: expit(level + scaled_log_odds).mean() - share,
+            lowest - 1e-6,
+            highest + 1e-6,
+            xtol=1e-10,
+        )
     )
 
 

@@ -1,10 +1,10 @@
 """Which columns of features.customer_weeks the learners read, unless a caller names others.
 
-Left out everywhere: identifiers and dates, what only repeats another column (`stickiness_28d` is `active_days_28d`
-divided by 28, `rfm_frequency` is `orders_365d`, `is_active_7d` is `activities_7d` above 0, …), what is constant
-among the customers that are scored (`is_scorable`, `is_cancelled`), and the stages, levels and segments, which are
-rules over columns that are read themselves. A workspace that lacks a kind of data has NULL there, which every
-learner takes as it is.
+Left out everywhere: identifiers and dates, what only repeats another column (`stickiness_28d` is
+`active_days_28d` divided by 28, `rfm_frequency` is `orders_365d`, `is_active_7d` is `activities_7d` above
+0, …), what is constant among the customers that are scored (`is_scorable`, `is_cancelled`), and the stages,
+levels and segments, which are rules over columns that are read themselves. A workspace that lacks a kind of
+data has NULL there, which every learner takes as it is.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ CHURN_NUMERIC_COLUMNS = (
     "discount_response",
     "refund_share_365d",
     "payment_methods_365d",
-    # The rank among all customers says how good a value is at the time; the value alone drifts with the season.
+    # The rank among all customers says how good a value is at the time; the value alone drifts with the
+    # season.
     "rfm_r",
     "rfm_f",
     "rfm_m",

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class NotEnoughHistory(ValueError):
+class NotEnoughHistory(ValueError):  # noqa: N818 - it names what is the matter, as StopIteration does
     """There is too little to learn from. The message is a clause for people, to stand behind "… : "."""

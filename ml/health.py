@@ -46,19 +46,21 @@ def score_health(
 ) -> HealthScores:
     """Score every row of `rows` (grain: customer_id x review_week).
 
-    A component is missing where its column is NULL; it gives its weight to the others in proportion. Where the
-    components that are there hold less than `observed_weight_minimum_share` of the weight, score, band and
-    contributions are NULL. The contribution of a component is component_score x weight / (sum of the weights
-    observed), rounded to 2 decimals; the score is the sum of the contributions. Six roundings can lift a sum past
-    100 (six equal components at 100 give 6 x 16.67 = 100.02); the largest contribution then gives way, the first
-    of equal ones, so that 0 <= score <= 100 holds. Bands: below `high_touch_below_score` high_touch, above
-    `advocacy_above_score` advocacy, both edges and what lies between automated.
+    A component is missing where its column is NULL; it gives its weight to the others in proportion. Where
+    the components that are there hold less than `observed_weight_minimum_share` of the weight, score, band
+    and contributions are NULL. The contribution of a component is component_score x weight / (sum of the
+    weights observed), rounded to 2 decimals; the score is the sum of the contributions. Six roundings can
+    lift a sum past 100 (six equal components at 100 give 6 x 16.67 = 100.02); the largest contribution then
+    gives way, the first of equal ones, so that 0 <= score <= 100 holds. Bands: below
+    `high_touch_below_score` high_touch, above `advocacy_above_score` advocacy, both edges and what lies
+    between automated.
 
-    Returns `scores` (customer_id, review_week, health_score, health_band, weight_observed_share, model_version) and
-    `contributions` (customer_id, review_week, component, column_name, value, component_score, weight,
-    contribution, model_version), where `weight` is the weight as set, before others' weights are shared out, and
-    missing components have NULL in value, component_score and contribution. Both are sorted by customer and
-    week, the contributions then by the order of the components.
+    Returns `scores` (customer_id, review_week, health_score, health_band, weight_observed_share,
+    model_version) and `contributions` (customer_id, review_week, component, column_name, value,
+    component_score, weight, contribution, model_version), where `weight` is the weight as set, before
+    others' weights are shared out, and missing components have NULL in value, component_score and
+    contribution. Both are sorted by customer and week, the contributions then by the order of the
+    components.
 
     Raises ValueError where a component reads a column that is not there or holds no numbers.
     """
@@ -68,14 +70,13 @@ def score_health(
     for component in components:
         require_columns(rows, [component.column], f"the health component {component.name}")
     rows = rows.sort_values(["customer_id", "review_week"], kind="stable", ignore_index=True)
-    version = _version(components, observed_weight_minimum_share, high_touch_below_score, advocacy_above_score)
+    version = _version(
+        components, observed_weight_minimum_share, high_touch_below_score, advocacy_above_score
+    )
 
     values = np.column_stack([numbers(rows, component.column) for component in components])
     points = np.column_stack(
-        [
-            apply_anchors(values[:, place], component.anchors)
-            for place, component in enumerate(components)
-        ]
+        [apply_anchors(values[:, place], component.anchors) for place, component in enumerate(components)]
     )
     weights = np.array([component.weight for component in components], dtype=np.float64)
     observed = ~np.isnan(points)
@@ -101,11 +102,15 @@ def score_health(
             "model_version": version,
         }
     )
-    repeated = rows[["customer_id", "review_week"]].loc[rows.index.repeat(len(components))].reset_index(drop=True)
+    repeated = (
+        rows[["customer_id", "review_week"]].loc[rows.index.repeat(len(components))].reset_index(drop=True)
+    )
     contributes = observed & is_scored[:, None]
     contributions = repeated.assign(
         component=np.tile(np.array([component.name for component in components], dtype=object), len(rows)),
-        column_name=np.tile(np.array([component.column for component in components], dtype=object), len(rows)),
+        column_name=np.tile(
+            np.array([component.column for component in components], dtype=object), len(rows)
+        ),
         value=values.ravel(),
         component_score=points.ravel(),
         weight=np.tile(weights, len(rows)),
@@ -118,7 +123,8 @@ def score_health(
 def _contribution_hundredths(
     points: np.ndarray, weights: np.ndarray, observed_weight: np.ndarray
 ) -> np.ndarray:
-    """Contributions in whole hundredths of a point (int64, rows x components; 0 where missing), at most 100.00 a row."""
+    """Contributions in whole hundredths of a point (int64, rows x components; 0 where missing), at most
+    100.00 a row."""
     shares = weights / np.where(observed_weight > 0, observed_weight, 1.0)[:, None]
     hundredths = np.rint(np.nan_to_num(points) * shares * 100).astype(np.int64)
     excess = np.maximum(hundredths.sum(axis=1) - 100 * 100, 0)
@@ -134,7 +140,12 @@ def _version(
 ) -> str:
     said = {
         "components": [
-            [component.name, component.column, float(component.weight), np.asarray(component.anchors, float).tolist()]
+            [
+                component.name,
+                component.column,
+                float(component.weight),
+                np.asarray(component.anchors, float).tolist(),
+            ]
             for component in components
         ],
         "observed_weight_minimum_share": observed_weight_minimum_share,

@@ -1,4 +1,5 @@
-"""From columns of the feature row to arrays that a learner reads. Missing stays missing: nothing is filled here."""
+"""From columns of the feature row to arrays that a learner reads. Missing stays missing: nothing is filled
+here."""
 
 from __future__ import annotations
 
@@ -59,4 +60,4 @@ def feature_matrix(
             texts[known] = rows[column].to_numpy(dtype=object)[known].astype(str)
         columns[column] = texts
     matrix = pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
-    return matrix.astype({column: object for column in categorical_columns})
+    return matrix.astype(dict.fromkeys(categorical_columns, object))

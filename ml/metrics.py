@@ -1,9 +1,10 @@
 """How well probabilities foretold a yes-or-no outcome, with intervals.
 
-Ranking (`auroc`, `average_precision`, `lift_top_decile`), accuracy of the probabilities (`brier`, `log_loss`) and
-their calibration (`calibration_bias`: mean probability minus observed share, 0 is right; `calibration_slope`: of a
-logistic regression of the outcome on the log-odds, 1 is right, below 1 the probabilities are too sure, Cox 1958).
-Equal scores are never put in an order: each metric takes them as one group.
+Ranking (`auroc`, `average_precision`, `lift_top_decile`), accuracy of the probabilities (`brier`,
+`log_loss`) and their calibration (`calibration_bias`: mean probability minus observed share, 0 is right;
+`calibration_slope`: of a logistic regression of the outcome on the log-odds, 1 is right, below 1 the
+probabilities are too sure, Cox 1958). Equal scores are never put in an order: each metric takes them as one
+group.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric: its value, the same metric of the naive rule (NaN where the rule has none), a 95 % interval."""
+    """One metric: its value, the same metric of the naive rule (NaN where the rule has none), a 95 %
+    interval."""
 
     metric: str
     value: float
@@ -41,11 +43,13 @@ def measure(
     base_rate: float,
     seed: int,
 ) -> list[Measured]:
-    """Hold probabilities against what happened (both outcomes have to occur); a value per customer in each array.
+    """Hold probabilities against what happened (both outcomes have to occur); a value per customer in each
+    array.
 
-    The naive rule of the ranking metrics is `naive_score` (larger = more likely; NaN throughout: no rule), that
-    of the others the constant probability `base_rate`. Intervals: percentiles of 200 seeded bootstrap resamples of
-    the customers; for the slope, the Wald interval. The slope is left out where the probabilities do not differ.
+    The naive rule of the ranking metrics is `naive_score` (larger = more likely; NaN throughout: no rule),
+    that of the others the constant probability `base_rate`. Intervals: percentiles of 200 seeded bootstrap
+    resamples of the customers; for the slope, the Wald interval. The slope is left out where the
+    probabilities do not differ.
     """
     outcome = happened.astype(np.float64)
     ranked, ranked_naively = _Ranked.by(probability, outcome), _Ranked.by(naive_score, outcome)
@@ -55,11 +59,17 @@ def measure(
     naive_losses = {"brier": (constant - outcome) ** 2, "log_loss": _log_losses(constant, outcome)}
     bias = probability - outcome
 
-    rankings = {"auroc": _Ranked.auroc, "average_precision": _Ranked.average_precision, "lift_top_decile": _Ranked.lift}
+    rankings = {
+        "auroc": _Ranked.auroc,
+        "average_precision": _Ranked.average_precision,
+        "lift_top_decile": _Ranked.lift,
+    }
     drawn: dict[str, list[float]] = {name: [] for name in [*rankings, *losses, "calibration_bias"]}
     generator = np.random.default_rng(seed)
     for _ in range(RESAMPLES):
-        times = np.bincount(generator.integers(0, len(outcome), len(outcome)), minlength=len(outcome)).astype(float)
+        times = np.bincount(generator.integers(0, len(outcome), len(outcome)), minlength=len(outcome)).astype(
+            float
+        )
         if not 0 < times @ outcome < times.sum():
             continue
         resampled = ranked.weighted(times)
@@ -93,8 +103,8 @@ def measure(
 def calibration_slope(probability: Floats, outcome: Floats) -> tuple[float, float]:
     """Slope of outcome on the log-odds of the probability, and its standard error; NaN where there is none.
 
-    Logistic regression of two parameters by Newton's method. There is none where the probabilities are all equal,
-    or where they tell the outcomes apart without a fault.
+    Logistic regression of two parameters by Newton's method. There is none where the probabilities are all
+    equal, or where they tell the outcomes apart without a fault.
     """
     kept = np.clip(probability, SMALLEST_PROBABILITY, 1 - SMALLEST_PROBABILITY)
     log_odds = np.log(kept / (1 - kept))
@@ -140,7 +150,8 @@ class _Ranked:
         )
 
     def auroc(self) -> float:
-        """Share of pairs (one it happened to, one not) in which the first has the higher score; ties count half."""
+        """Share of pairs (one it happened to, one not) in which the first has the higher score; ties count
+        half."""
         spared = self.weight_of_group - self.happened_in_group
         spared_below = spared.sum() - np.cumsum(spared)
         pairs = self.happened_in_group.sum() * spared.sum()
@@ -155,7 +166,8 @@ class _Ranked:
     def lift(self) -> float:
         """Share it happened to among the tenth with the highest scores, over the share among all.
 
-        Of a group of equal scores at the edge of the tenth, the part that fits is taken, with its mean outcome.
+        Of a group of equal scores at the edge of the tenth, the part that fits is taken, with its mean
+        outcome.
         """
         total = self.weight_of_group.sum()
         before = np.cumsum(self.weight_of_group) - self.weight_of_group

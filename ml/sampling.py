@@ -1,4 +1,5 @@
-"""Which rows a bounded sample holds: decided by a hash of customer and week, never by the order of the rows."""
+"""Which rows a bounded sample holds: decided by a hash of customer and week, never by the order of the
+rows."""
 
 from __future__ import annotations
 

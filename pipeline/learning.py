@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import date
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas
 
 from pipeline.display import StepDisplay
-from pipeline.errors import VitalsError
+from pipeline.errors import SettingsError, VitalsError
 from pipeline.quality import check_promises
+from pipeline.settings import REVIEW_FILE
 from pipeline.weeks import WEEK
 
 if TYPE_CHECKING:
@@ -43,9 +43,7 @@ def score_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     """Write the scores of the week: churn and clusters where there is a model, health always."""
     warehouse, settings, week = review.warehouse, review.settings, review.review_week
     display.update("scoring customers")
-    rows = warehouse.frame(
-        "select * from features.customer_weeks where review_week = ? order by customer_id", [week]
-    )
+    rows = _living_customers(review)
     counts = {
         "churn": _score_churn(review, rows),
         "clusters": _score_clusters(review, rows),
@@ -84,8 +82,9 @@ def score_step(review: Review, display: StepDisplay) -> dict[str, Any]:
 
 
 def _train_churn(review: Review, display: StepDisplay, folder: Path) -> str:
-    from ml.churn import NotEnoughHistory, judge_churn, train_churn
+    from ml.churn import judge_churn, train_churn
     from ml.columns import CHURN_CATEGORICAL_COLUMNS, CHURN_NUMERIC_COLUMNS
+    from ml.errors import NotEnoughHistory
 
     settings, as_of = review.settings, review.review_week + WEEK
     display.update("reading what was known")
@@ -95,48 +94,47 @@ def _train_churn(review: Review, display: StepDisplay, folder: Path) -> str:
         "categorical_columns": CHURN_CATEGORICAL_COLUMNS,
         "as_of_date": as_of,
         "horizon_days": settings.churn.horizon_days,
+        "sample_rows": settings.training.sample_rows,
         "seed": settings.training.seed,
     }
     try:
         display.update("learning churn")
-        trained = train_churn(rows, sample_rows=settings.training.sample_rows, **what)
+        trained = train_churn(rows, **what)
     except NotEnoughHistory as error:
-        display.notice(f"churn is not scored: {error}")
+        display.notice(f"churn is not scored: {error}.")
         return "churn not scored"
-    version = _keep_model(review, "churn", trained.estimator, trained.log, folder)
+    _keep_model(review, trained.estimator, trained.log, folder)
     display.update("judging churn on past weeks")
     metrics = judge_churn(
         rows,
         judged_weeks=settings.training.judged_weeks,
-        sample_rows=settings.training.sample_rows // BACKTEST_SAMPLE_DIVISOR,
         baseline_column=RECENCY_COLUMN[settings.churn.definition],
         **what,
     )
-    metrics = metrics.assign(run_id=review.run_id, model_version=version)
-    review.warehouse.append("ops.model_metrics", metrics)
+    left_out = metrics.attrs["log"]["left_out"]
+    if left_out:
+        display.notice(
+            f"churn could not be judged on {len(left_out)} past weeks; the week of "
+            f"{left_out[-1]['review_week']}: {left_out[-1]['reason']}."
+        )
+    review.warehouse.append("ops.model_metrics", metrics.assign(run_id=review.run_id))
     auroc = metrics[metrics["metric"] == "auroc"]
     if auroc.empty:
         return "churn learnt, no past week to judge it on yet"
     return (
-        f"churn: AUROC {auroc['value'].mean():.3f} on {len(auroc)} past weeks "
-        f"(recency alone {auroc['baseline'].mean():.3f})"
+        f"churn: mean AUROC {auroc['value'].mean():.3f} on {len(auroc)} past weeks, "
+        f"recency alone {auroc['baseline'].mean():.3f}"
     )
 
 
 def _train_clusters(review: Review, display: StepDisplay, folder: Path) -> str:
-    from ml.clusters import NotEnoughCustomers, train_clusters
+    from ml.clusters import train_clusters
     from ml.columns import CLUSTER_COLUMNS
+    from ml.errors import NotEnoughHistory
 
     settings = review.settings
     display.update("finding clusters")
-    rows = review.warehouse.frame(
-        """
-        select * from features.customer_weeks
-        where review_week = ? and lifecycle_stage <> 'churned'
-        order by customer_id
-        """,
-        [review.review_week],
-    )
+    rows = _living_customers(review)
     try:
         trained = train_clusters(
             rows,
@@ -144,12 +142,94 @@ def _train_clusters(review: Review, display: StepDisplay, folder: Path) -> str:
             smallest_count=settings.clusters.smallest_count,
             largest_count=settings.clusters.largest_count,
             seed=settings.training.seed,
+            sample_rows=settings.training.sample_rows,
         )
-    except NotEnoughCustomers as error:
-        display.notice(f"there are no clusters: {error}")
+    except NotEnoughHistory as error:
+        display.notice(f"clusters are not made: {error}.")
         return "no clusters"
-    _keep_model(review, "clusters", trained.estimator, trained.log, folder)
+    _keep_model(review, trained.estimator, trained.log, folder)
     return f"{len(trained.names)} clusters"
+
+
+def _score_churn(review: Review, rows: pandas.DataFrame) -> int:
+    from ml.churn import MODEL, TRUSTED_TYPES, score_churn
+
+    kept = _read_model(review, MODEL, TRUSTED_TYPES)
+    if kept is None:
+        return _replace_scores(review, "scores.churn", None)
+    estimator, log = kept
+    churn = review.settings.churn
+    scores = score_churn(
+        estimator,
+        rows,
+        numeric_columns=log["columns"]["numeric"],
+        categorical_columns=log["columns"]["categorical"],
+        score_anchors=churn.score_anchors,
+        low_band_up_to_score=churn.low_band_up_to_score,
+        medium_band_up_to_score=churn.medium_band_up_to_score,
+        model_version=log["model_version"],
+    )
+    return _replace_scores(review, "scores.churn", scores)
+
+
+def _score_clusters(review: Review, rows: pandas.DataFrame) -> int:
+    from ml.clusters import MODEL, TRUSTED_TYPES, TrainedClusters, score_clusters
+
+    kept = _read_model(review, MODEL, TRUSTED_TYPES)
+    if kept is None:
+        return _replace_scores(review, "scores.clusters", None)
+    estimator, log = kept
+    scores = score_clusters(TrainedClusters(estimator, tuple(log["names"]), log), rows)
+    return _replace_scores(review, "scores.clusters", scores)
+
+
+def _score_health(review: Review, rows: pandas.DataFrame) -> int:
+    from ml.health import HealthComponent, score_health
+
+    health = review.settings.health
+    components = [
+        HealthComponent(each.name, each.column, each.weight, each.anchors) for each in health.components
+    ]
+    missing = [each for each in components if each.column not in rows.columns]
+    if missing:
+        raise SettingsError(
+            f"{review.workspace.folder / REVIEW_FILE}: the health component {missing[0].name} reads "
+            f"{missing[0].column!r}, which is no column of features.customer_weeks."
+        )
+    found = score_health(
+        rows,
+        components,
+        health.observed_weight_minimum_share,
+        health.high_touch_below_score,
+        health.advocacy_above_score,
+    )
+    _replace_scores(review, "scores.health_contributions", found.contributions)
+    return _replace_scores(review, "scores.health", found.scores)
+
+
+def _replace_scores(review: Review, table: str, scores: pandas.DataFrame | None) -> int:
+    """Put scores in the place of the week's; how many there are now."""
+    if scores is None or scores.empty:
+        review.warehouse.run(f"delete from {table} where review_week = ?", [review.review_week])
+        return 0
+    review.warehouse.replace_week(table, scores, review.review_week)
+    return len(scores)
+
+
+def _living_customers(review: Review) -> pandas.DataFrame:
+    """The feature rows of the week of everybody who has not churned: only they are scored."""
+    return review.warehouse.frame(
+        """
+        select * from features.customer_weeks
+        where review_week = ? and lifecycle_stage <> 'churned'
+        order by customer_id
+        """,
+        [review.review_week],
+    )
+
+
+def _models_folder(review: Review) -> Path:
+    return review.workspace.models / review.review_week.isoformat()
 
 
 def _matured_rows(review: Review, as_of: date) -> pandas.DataFrame:
@@ -181,32 +261,30 @@ def _matured_rows(review: Review, as_of: date) -> pandas.DataFrame:
     )
 
 
-def _keep_model(review: Review, name: str, estimator: Any, log: dict[str, Any], folder: Path) -> str:
-    """Write a model and its log, and record it in ops.models; its version."""
+def _keep_model(review: Review, estimator: Any, log: dict[str, Any], folder: Path) -> None:
+    """Write a model and its log, and record it in ops.models."""
     from skops.io import dumps
 
-    content = dumps(estimator)
-    version = hashlib.sha256(json.dumps(log, sort_keys=True, default=str).encode()).hexdigest()[:12]
-    (folder / f"{name}.skops").write_bytes(content)
-    text = json.dumps({**log, "model_version": version}, indent=2, sort_keys=True, default=str)
-    (folder / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+    name = log["model"]
+    (folder / f"{name}.skops").write_bytes(dumps(estimator))
+    (folder / f"{name}.json").write_text(json.dumps(log, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    through = log.get("trained_through")
     record = {
         "run_id": review.run_id,
         "model": name,
-        "model_version": version,
+        "model_version": log["model_version"],
         "review_week": review.review_week,
         "file_name": f"{review.review_week}/{name}.skops",
         "rows_train": log["rows_train"],
-        "trained_through": log.get("trained_through"),
-        "parameters": json.dumps(log["parameters"], sort_keys=True, default=str),
+        "trained_through": date.fromisoformat(through) if through else None,
+        "parameters": json.dumps(log["parameters"], sort_keys=True),
         "columns": json.dumps(log["columns"]),
     }
     review.warehouse.append("ops.models", pandas.DataFrame([record]))
-    return version
 
 
 def _read_model(review: Review, name: str, trusted: tuple[str, ...]) -> tuple[Any, dict[str, Any]] | None:
-    """A model of the week and its log; None where it could not be learnt. Reading runs no code of the file."""
+    """A model of the week and its log; None where it could not be learnt. No code of the file is run."""
     from skops.io import load
 
     folder = _models_folder(review)

@@ -131,8 +131,8 @@ def run_review(
         review.log.write("run_started", steps=list(steps), customer=settings.customer)
     except OSError as error:
         raise VitalsError(
-            f"{workspace.build} cannot be written: {error.strerror}. Give the user who runs `vitals` the right "
-            "to write there, or set VITALS_DATA_DIR to a folder of his."
+            f"{workspace.build} cannot be written: {error.strerror}. Give whoever runs `vitals` the right "
+            "to write there, or set VITALS_DATA_DIR to another folder."
         ) from None
     try:
         for step in steps:

@@ -11,9 +11,6 @@ from pipeline.release import candidate_folder
 if TYPE_CHECKING:
     from pipeline.review import Review
 
-# The page draws trends of half a year and samples of customers; older rows are for analysts.
-WEEKS_SHOWN = 26
-
 
 def report_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     """Write page and lists into the candidate folder."""
@@ -26,7 +23,7 @@ def report_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     tables = ReviewTables(
         customers=warehouse.frame("select * from marts.customers order by customer_id"),
         customer_weeks=warehouse.frame(
-            "select * from marts.customer_weeks where review_week > $week::date - 14 order by all",
+            "select * from marts.customer_weeks where review_week >= $week::date - 7 order by all",
             {"week": newest},
         ),
         segments_weekly=warehouse.frame("select * from marts.segments_weekly order by all"),
@@ -35,11 +32,9 @@ def report_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         interventions=warehouse.frame("select * from marts.interventions order by owner_team, rank"),
         quality_checks=warehouse.frame(
             """
-            select * from ops.quality_checks
-            where run_id = $run or review_week = $week
-            order by all
+            select * from ops.quality_checks where run_id = ? order by all
             """,
-            {"run": review.run_id, "week": newest},
+            [review.run_id],
         ),
         model_metrics=warehouse.frame(
             """
@@ -53,6 +48,9 @@ def report_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         ),
         loads=warehouse.frame("select * from ops.loads order by load_id"),
         late_events_daily=warehouse.frame("select * from ops.late_events_daily order by all"),
+        health_contributions=warehouse.frame(
+            "select * from scores.health_contributions where review_week = ? order by all", [newest]
+        ),
     )
     header = ReviewHeader(
         title=settings.title,

@@ -70,12 +70,13 @@ class Warehouse:
 
     def value(self, sql: str, parameters: Parameters = None) -> Any:
         """The first value of the first row; None where there is no row."""
-        row = self.connection.execute(sql, parameters or []).fetchone()
-        return row[0] if row else None
+        # All of the result is read: what is left unread would keep the connection busy.
+        rows = self.rows(sql, parameters)
+        return rows[0][0] if rows else None
 
     def frame(self, sql: str, parameters: Parameters = None) -> pandas.DataFrame:
         """A result as a DataFrame, decimals as floats: for models and pages, not for accounting."""
-        table = self.connection.execute(sql, parameters or []).to_arrow_table()
+        table = self.connection.sql(sql, params=parameters or []).to_arrow_table()
         fields = [
             field.with_type(pyarrow.float64()) if pyarrow.types.is_decimal(field.type) else field
             for field in table.schema

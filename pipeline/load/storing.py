@@ -85,8 +85,9 @@ def begin_batch(warehouse: Warehouse) -> None:
 
 
 def end_batches(warehouse: Warehouse) -> None:
-    """Give the room of the temporary tables back."""
-    warehouse.run("drop table if exists temp.load_rows; drop table if exists temp.load_lines;")
+    """Give the room of the temporary tables back, also of those that deciding makes."""
+    for name in ("rows", "lines", "known", "verdicts", "stored", "ranked", "replaced"):
+        warehouse.run(f"drop table if exists temp.load_{name}")
 
 
 def undo_loads(warehouse: Warehouse, load_ids: Sequence[int]) -> None:
