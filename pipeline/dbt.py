@@ -42,6 +42,7 @@ class DbtProject:
             # Relative, because dbt takes no absolute folder for seeds.
             VITALS_SEEDS=os.path.relpath(self.seeds, DBT_FOLDER),
             VITALS_DBT_TARGET=str(self.target),
+            DBT_LOG_PATH=str(self.target / "logs"),
             DBT_SEND_ANONYMOUS_USAGE_STATS="false",
             DO_NOT_TRACK="1",
         )

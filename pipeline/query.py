@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from decimal import Decimal
 from typing import BinaryIO, Literal
 
 import duckdb
@@ -16,6 +18,7 @@ from pipeline.workspace import Workspace
 
 Format = Literal["table", "csv", "json", "parquet"]
 ROWS_IN_A_TABLE = 1000
+NUMBERS = {"tinyint", "smallint", "integer", "bigint", "hugeint", "ubigint", "float", "double", "decimal"}
 
 
 def answer_query(workspace: Workspace, sql: str, form: Format, console: Console, out: BinaryIO) -> None:
@@ -30,28 +33,27 @@ def answer_query(workspace: Workspace, sql: str, form: Format, console: Console,
         )
     connection = open_published(path.resolve())
     try:
-        result = connection.execute(sql)
-        if result.description is None:
+        relation = connection.sql(sql)
+        if relation is None:
             raise UsageError("the statement returns no rows; give a SELECT.")
         if form == "table":
-            _print_table(result, console)
+            _print_table(relation, console)
         else:
-            _write(result, form, out)
+            _write(relation, form, out)
     except duckdb.Error as error:
         raise UsageError(f"the query cannot be run: {' '.join(str(error).split())[:600]}") from None
     finally:
         connection.close()
 
 
-def _print_table(result: duckdb.DuckDBPyConnection, console: Console) -> None:
+def _print_table(relation: duckdb.DuckDBPyRelation, console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    numeric = ("INT", "DOUBLE", "DECIMAL", "FLOAT", "HUGE")
-    for name, kind, *_ in result.description:
-        is_number = any(word in str(kind).upper() for word in numeric) or str(kind) == "NUMBER"
+    for name, kind in zip(relation.columns, relation.types, strict=True):
+        is_number = kind.id in NUMBERS
         table.add_column(
             Text(name), justify="right" if is_number else "left", no_wrap=not console.is_terminal
         )
-    rows = result.fetchmany(ROWS_IN_A_TABLE + 1)
+    rows = relation.limit(ROWS_IN_A_TABLE + 1).fetchall()
     for row in rows[:ROWS_IN_A_TABLE]:
         table.add_row(*(Text("" if value is None else _shown(value)) for value in row))
     if console.is_terminal:
@@ -69,8 +71,8 @@ def _shown(value: object) -> str:
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
-def _write(result: duckdb.DuckDBPyConnection, form: Format, out: BinaryIO) -> None:
-    table = result.to_arrow_table()
+def _write(relation: duckdb.DuckDBPyRelation, form: Format, out: BinaryIO) -> None:
+    table = relation.to_arrow_table()
     if form == "csv":
         from pyarrow import csv
 
@@ -80,8 +82,10 @@ def _write(result: duckdb.DuckDBPyConnection, form: Format, out: BinaryIO) -> No
 
         parquet.write_table(table, out, compression="zstd")
     else:
-        import json
-
         for batch in table.to_batches():
             for row in batch.to_pylist():
-                out.write(json.dumps(row, default=str, ensure_ascii=False).encode() + b"\n")
+                out.write(json.dumps(row, default=_plain, ensure_ascii=False).encode() + b"\n")
+
+
+def _plain(value: object) -> object:
+    return float(value) if isinstance(value, Decimal) else str(value)

@@ -96,7 +96,14 @@ def number_equal_rows(warehouse: Warehouse, source: Source) -> None:
                     order by {content}, line_number
                 ) as occurrence
             from load_rows
-            where source = {literal(source.name)} and reason is null
+            inner join (
+                select file_number, event_id
+                from load_rows
+                where source = {literal(source.name)} and reason is null
+                group by all
+                having count(*) > 1
+            ) as shared_ids using (file_number, event_id)
+            where reason is null
         ) as numbered_rows
         where numbered_rows.row_id = load_rows.rowid and numbered_rows.occurrence > 1
     """)
@@ -153,30 +160,31 @@ def judge_events_that_came_before(warehouse: Warehouse, first_load_id: int) -> N
         where load_rows.group_key is not null and load_rows.reason is null
     """)
     warehouse.run(f"""
-        create or replace temp table load_verdicts as
+        insert into load_verdicts
+        with
+        compared_events as (
+            select
+                load_rows.rowid as row_id,
+                load_rows.event_id,
+                min(load_known.file_name) as file_name,
+                bool_or(load_known.content_hash = {_content_hash("load_rows")}) as is_equal
+            from load_rows
+            inner join load_known
+                on load_known.source = load_rows.source
+                and load_known.event_id = load_rows.event_id
+                and load_known.file_number < load_rows.file_number
+            where load_rows.group_key is not null and load_rows.reason is null
+            group by all
+        )
         select
-            load_rows.rowid as row_id,
-            min(load_known.file_name) as file_name,
-            bool_or(load_known.content_hash = {_content_hash("load_rows")}) as is_equal
-        from load_rows
-        inner join load_known
-            on load_known.source = load_rows.source
-            and load_known.event_id = load_rows.event_id
-            and load_known.file_number < load_rows.file_number
-        where load_rows.group_key is not null and load_rows.reason is null
-        group by all
-    """)
-    warehouse.run("""
-        update load_rows
-        set
-            outcome = case when is_equal then 'duplicate' end,
-            reason = case
+            row_id,
+            case when is_equal then 'duplicate' else 'rejected' end as outcome,
+            case
                 when not is_equal
                     then 'event ' || event_id || ' was loaded from ' || file_name
                         || ' before; the lines of one event have to arrive in one file'
-            end
-        from load_verdicts
-        where load_verdicts.row_id = load_rows.rowid
+            end as reason
+        from compared_events
     """)
 
 
@@ -193,6 +201,13 @@ def find_duplicates(warehouse: Warehouse) -> None:
             content_hash varchar
         )
     """)
+    # A view, so that rows are read where they are and row ids stay what they are.
+    warehouse.run("""
+        create or replace temp view load_candidates as
+        select *, rowid as row_id, cast(occurred_at as date) as occurred_date
+        from load_rows
+        where reason is null and rowid not in (select row_id from load_verdicts)
+    """)
     for first, last in _date_ranges(warehouse):
         warehouse.run(
             f"""
@@ -203,10 +218,9 @@ def find_duplicates(warehouse: Warehouse) -> None:
             where occurred_at >= cast(? as timestamp) and occurred_at < cast(? as timestamp)
                 and exists (
                     select 1
-                    from load_rows
-                    where load_rows.event_id = events.event_id
-                        and cast(load_rows.occurred_at as date) = cast(events.occurred_at as date)
-                        and load_rows.reason is null and load_rows.outcome is null
+                    from load_candidates
+                    where load_candidates.event_id = events.event_id
+                        and load_candidates.occurred_date = cast(events.occurred_at as date)
                 )
             """,
             [first, last + timedelta(days=1)],
@@ -214,14 +228,9 @@ def find_duplicates(warehouse: Warehouse) -> None:
     warehouse.run(f"""
         create or replace temp table load_ranked as
         with
-        candidates as (
-            select *, rowid as row_id, cast(occurred_at as date) as occurred_date
-            from load_rows
-            where reason is null and outcome is null
-        ),
         contested_ids as (
             select event_id, occurred_date
-            from candidates
+            from load_candidates
             group by all
             having count(*) > 1
             union
@@ -231,8 +240,8 @@ def find_duplicates(warehouse: Warehouse) -> None:
         contenders as (
             select
                 row_id, cast(null as bigint) as stored_row, event_id, occurred_date, received_at,
-                {_content_hash("candidates")} as content_hash, source, file_number, line_number
-            from candidates
+                {_content_hash("load_candidates")} as content_hash, source, file_number, line_number
+            from load_candidates
             inner join contested_ids using (event_id, occurred_date)
             union all by name
             select *, -1 as file_number
@@ -254,11 +263,10 @@ def find_duplicates(warehouse: Warehouse) -> None:
         where winners.place = 1 and winners.row_id is not null and stored_events.stored_row is not null
     """)
     warehouse.run("""
-        update load_rows
-        set outcome = case when place > 1 then 'duplicate' else 'replaces' end
+        insert into load_verdicts
+        select row_id, case when place > 1 then 'duplicate' else 'replaces' end as outcome, null as reason
         from load_ranked
-        where load_ranked.row_id = load_rows.rowid
-            and (place > 1 or load_ranked.row_id in (select row_id from load_replaced))
+        where row_id is not null and (place > 1 or row_id in (select row_id from load_replaced))
     """)
 
 
@@ -267,9 +275,8 @@ def _date_ranges(warehouse: Warehouse) -> list[tuple[date, date]]:
     dates = [
         row[0]
         for row in warehouse.rows("""
-            select distinct cast(occurred_at as date) as occurred_date
-            from load_rows
-            where reason is null and outcome is null
+            select distinct occurred_date
+            from load_candidates
             order by occurred_date
         """)
     ]

@@ -3,10 +3,12 @@
 A batch is held in temporary tables of the engine until every row has been decided on; whatever fails before
 or during the transaction leaves raw as it was.
 
-    load_rows    candidate event (a row of a file, or a group of lines): reason (it is no event, and why),
-                 outcome (NULL = to be loaded, duplicate, replaces = in the place of a stored event),
-                 lines (rows of the file that it stands for)
-    load_lines   line of a source whose lines are grouped: is_repeat (equal to an earlier line of its file)
+    load_rows      candidate event (a row of a file, or a group of lines): reason (it is no event, and why),
+                   lines (rows of the file that it stands for)
+    load_lines     line of a source whose lines are grouped: is_repeat (equal to an earlier line of its file)
+    load_verdicts  candidate that is not simply loaded: outcome (duplicate; replaces = takes the place of a
+                   stored event; rejected, with its reason)
+    load_decided   candidate, with its outcome and reason
 """
 
 from __future__ import annotations
@@ -74,19 +76,30 @@ def begin_batch(warehouse: Warehouse) -> None:
     warehouse.run(f"""
         create or replace temp table load_rows (
             file_number integer, line_number bigint, source varchar, {EVENT_DEFINITIONS}, lines bigint,
-            group_key varchar, reason varchar, content varchar, outcome varchar
+            group_key varchar, reason varchar, content varchar
         );
         create or replace temp table load_lines (
             file_number integer, line_number bigint, source varchar, {EVENT_DEFINITIONS},
             amount decimal(38, 12), group_key varchar, item varchar, reason varchar, content varchar,
             content_hash uhugeint, is_repeat boolean default false
         );
+        create or replace temp table load_verdicts (row_id bigint, outcome varchar, reason varchar);
+        create or replace temp view load_decided as
+        select
+            load_rows.* exclude (reason),
+            coalesce(load_rows.reason, load_verdicts.reason) as reason,
+            case when load_rows.reason is not null then 'rejected' else coalesce(outcome, 'loaded') end
+                as outcome
+        from load_rows
+        left join load_verdicts on load_verdicts.row_id = load_rows.rowid;
     """)
 
 
 def end_batches(warehouse: Warehouse) -> None:
     """Give the room of the temporary tables back, also of those that deciding makes."""
-    for name in ("rows", "lines", "known", "verdicts", "stored", "ranked", "replaced"):
+    for name in ("decided", "candidates"):
+        warehouse.run(f"drop view if exists temp.load_{name}")
+    for name in ("rows", "lines", "verdicts", "known", "stored", "ranked", "replaced"):
         warehouse.run(f"drop table if exists temp.load_{name}")
 
 
@@ -152,8 +165,8 @@ def store_batch(
                 select
                     {", ".join(EVENT_COLUMNS)}, source, file_number + {first_load_id} as load_id,
                     {is_late} as is_late
-                from load_rows
-                where reason is null and (outcome is null or outcome = 'replaces')
+                from load_decided
+                where outcome = 'loaded' or outcome = 'replaces'
             """)
             warehouse.run(f"""
                 insert into raw.rejected_events by name
@@ -181,20 +194,20 @@ def _ledger(files: list[dict[str, Any]], counts: list[dict[str, int]], started: 
 # Rows that are no event: unreadable themselves, or lines of an event that is rejected as a whole.
 REJECTED_ROWS = """
     select file_number, line_number, reason, content
-    from load_rows
-    where reason is not null and group_key is null
+    from load_decided
+    where outcome = 'rejected' and group_key is null
     union all
     select
         load_lines.file_number,
         load_lines.line_number,
-        coalesce(load_lines.reason, load_rows.reason) as reason,
+        coalesce(load_lines.reason, load_decided.reason) as reason,
         load_lines.content
     from load_lines
-    left join load_rows
-        on load_rows.group_key = load_lines.group_key
-        and load_rows.file_number = load_lines.file_number
-        and load_rows.source = load_lines.source
-    where not load_lines.is_repeat and coalesce(load_lines.reason, load_rows.reason) is not null
+    left join load_decided
+        on load_decided.group_key = load_lines.group_key
+        and load_decided.file_number = load_lines.file_number
+        and load_decided.source = load_lines.source
+    where not load_lines.is_repeat and coalesce(load_lines.reason, load_decided.reason) is not null
 """
 
 
@@ -202,24 +215,16 @@ def _counts(warehouse: Warehouse, is_late: str, file_count: int) -> list[dict[st
     """Per file what became of its rows."""
     counted = warehouse.rows(f"""
         with
-        candidates as (
-            select
-                *,
-                reason is not null as is_rejected,
-                reason is null and outcome is not null as is_duplicate,
-                reason is null and outcome is null as is_loaded
-            from load_rows
-        ),
         events as (
             select
                 file_number,
                 sum(lines) filter (where group_key is null) as rows_read,
-                sum(lines) filter (where is_duplicate) as rows_duplicate,
-                sum(lines) filter (where is_rejected) as rows_rejected,
-                sum(lines - 1) filter (where is_loaded) as rows_grouped,
-                count(*) filter (where is_loaded) as events_loaded,
-                count(*) filter (where is_loaded and {is_late}) as events_late
-            from candidates
+                sum(lines) filter (where outcome in ('duplicate', 'replaces')) as rows_duplicate,
+                sum(lines) filter (where outcome = 'rejected') as rows_rejected,
+                sum(lines - 1) filter (where outcome = 'loaded') as rows_grouped,
+                count(*) filter (where outcome = 'loaded') as events_loaded,
+                count(*) filter (where outcome = 'loaded' and {is_late}) as events_late
+            from load_decided
             group by file_number
         ),
         lines as (

@@ -95,9 +95,9 @@ def test_lists_are_the_rows_of_the_table(reviewed: Business) -> None:
 
 def test_what_was_said_is_kept(reviewed: Business) -> None:
     folder = reviewed.data / "history" / "first"
-    kept = duckdb.sql(f"select count(*) from '{folder / 'churn.parquet'}'").fetchone()[0]
+    kept = duckdb.sql(f"select count(*) from '{folder / 'churn.parquet'}'").fetchall()[0][0]
     assert kept == reviewed.published("select count(churn_probability) from marts.customers")[0][0]
-    lists = duckdb.sql(f"select count(*) from '{folder / 'interventions.parquet'}'").fetchone()[0]
+    lists = duckdb.sql(f"select count(*) from '{folder / 'interventions.parquet'}'").fetchall()[0][0]
     assert lists == reviewed.published("select count(*) from marts.interventions")[0][0]
 
 
