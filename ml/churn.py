@@ -94,8 +94,8 @@ BOOSTING_PARAMETERS: dict[str, Any] = {
     "early_stopping": False,
 }
 # A leaf holds at least this share of the rows, between the two bounds.
-LEAF_ROWS_SHARE = 1 / 200
-LEAF_ROWS_SMALLEST, LEAF_ROWS_LARGEST = 20, 200
+LEAF_ROWS_SHARE = 1 / 100
+LEAF_ROWS_SMALLEST, LEAF_ROWS_LARGEST = 20, 500
 # Rarer categories than the most frequent 31 are one category.
 LARGEST_CATEGORIES = 32
 
@@ -129,7 +129,8 @@ def train_churn(
     `as_of_date`; of these at most `sample_rows`, chosen by a hash of customer and week.
 
     The log says model, version, columns, parameters, rows, weeks, `trained_through` (end date of the last
-    review week learned from), base rate and versions of libraries.
+    review week learned from), base rate, versions of libraries and, under `calibration`, whether "later weeks"
+    were held out or, where history is too short for that, "customers".
 
     Raises NotEnoughHistory where there are too few rows or outcomes, in words that go behind "churn is not
     scored: ".
@@ -314,10 +315,10 @@ class _Labelled:
 class _Calibration:
     """How the boosting's log-odds become probabilities: logit(p) = intercept + slope x log-odds."""
 
-    method: str
+    held_out: str
     slope: float
     rows_fit: int
-    fitted_through: np.datetime64
+    last_fit_week: np.datetime64
     # Positions, within the training rows, over which the level is set.
     levelled: npt.NDArray[np.intp]
 
@@ -363,15 +364,18 @@ def _train(
             "min_samples_leaf": _leaf_rows(len(matrix)),
             "seed": seed,
             "sample_rows": sample_rows,
-            "calibration": calibration.method,
-            "calibration_slope": calibration.slope,
-            "calibration_intercept": intercept,
+        },
+        "calibration": {
+            "held_out": calibration.held_out,
+            "rows_fit": calibration.rows_fit,
+            "fitted_through": _end_of_week(calibration.last_fit_week).isoformat(),
+            "rows": len(calibration.levelled),
+            "first_review_week": str(chosen.weeks[calibration.levelled].min()),
+            "slope": calibration.slope,
+            "intercept": intercept,
         },
         "rows_matured": len(matured.positions),
         "rows_train": len(matrix),
-        "rows_calibration_fit": calibration.rows_fit,
-        "rows_calibration": len(calibration.levelled),
-        "calibration_fitted_through": str(calibration.fitted_through),
         "first_review_week": str(chosen.weeks.min()),
         "last_review_week": str(chosen.weeks.max()),
         "trained_through": trained_through.isoformat(),
@@ -448,10 +452,10 @@ def _calibrate(
                 matrix.iloc[earlier], chosen.churned[earlier], numeric_columns, categorical_columns, seed
             )
             return _Calibration(
-                f"the newest {count} weeks, fitted on weeks whose outcomes were known before them",
+                "later weeks",
                 _slope(boosting.decision_function(matrix.iloc[later]), chosen.churned[later]),
                 len(earlier),
-                chosen.weeks[earlier].max() + np.timedelta64(7, "D"),
+                chosen.weeks[earlier].max(),
                 later,
             )
 
@@ -468,10 +472,10 @@ def _calibrate(
             )
             log_odds[ours] = boosting.decision_function(matrix.iloc[ours])
     return _Calibration(
-        f"{FOLDS} folds of customers, as history is too short to hold later weeks out",
+        "customers",
         _slope(log_odds, chosen.churned),
         len(matrix),
-        chosen.weeks.max() + np.timedelta64(7, "D"),
+        chosen.weeks.max(),
         np.arange(len(matrix)),
     )
 

@@ -3,8 +3,8 @@
 Assumes that likeness is nearness after every column has been bent towards a normal shape and put on one
 scale (Yeo and Johnson 2000), so that no column counts more for its unit and few very large customers do not
 make clusters of their own. Ids are ordered from the most to the least active cluster, so that they mean
-much the same from week to week; the count of clusters is the one with the highest mean silhouette
-(Rousseeuw 1987).
+much the same from week to week; the count of clusters is the smallest whose mean silhouette
+(Rousseeuw 1987) is near the best.
 """
 
 from __future__ import annotations
@@ -42,6 +42,9 @@ LARGEST_MISSING_SHARE = 0.5
 LARGEST_SAME_VALUE_SHARE = 0.95
 # Rows on which the count of clusters is chosen: silhouettes compare every pair.
 SILHOUETTE_ROWS = 2_000
+# Of counts this close to the best mean silhouette the smallest is taken: one business differs by as much from
+# week to week, and its clusters should not.
+SILHOUETTE_TOLERANCE = 0.02
 STARTS = 10
 
 # What a profile is read from; columns that were not clustered on are passed over.
@@ -62,14 +65,14 @@ DORMANT_QUIET_DAYS = 28
 NEW_TENURE_DAYS = 60
 FALLING_CHANGE_SHARE = -0.3
 HIGH_DEVIATIONS = 0.75
-# In the order in which they tell clusters of one name apart: (signal, word for less, word for more).
-DISTINCTIONS = (
-    ("value", "lower spend", "higher spend"),
-    ("tenure", "newer", "longer known"),
-    ("usage", "less active", "more active"),
-    ("quiet", "seen lately", "quiet for longer"),
-    ("trend", "falling", "rising"),
-)
+# What tells clusters of one name apart: by signal, the words for less and for more.
+DISTINCTIONS = {
+    "value": ("lower spend", "higher spend"),
+    "tenure": ("newer", "longer known"),
+    "usage": ("less active", "more active"),
+    "quiet": ("quiet for less long", "quiet for longer"),
+    "trend": ("falling", "rising"),
+}
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,8 @@ def train_clusters(
         silhouettes = _silhouettes(
             compared, smallest_count, min(largest_count, len(matrix) // SMALLEST_MEAN_SIZE), seed
         )
-        count = max(silhouettes, key=lambda candidate: (silhouettes[candidate], -candidate))
+        enough = max(silhouettes.values()) - SILHOUETTE_TOLERANCE
+        count = min(candidate for candidate, value in silhouettes.items() if value >= enough)
         centres = KMeans(count, n_init=STARTS, random_state=seed).fit(points).cluster_centers_
         centres = centres[_most_active_first(centres, used)]
         # Started from its own result, KMeans stays there, and its ids follow the order of the centres.
@@ -170,12 +174,12 @@ def train_clusters(
 
 
 def score_clusters(trained: TrainedClusters, rows: pd.DataFrame) -> pd.DataFrame:
-    """Put every customer of `rows` that has not churned into its nearest cluster; rows may come in any
-    batches.
+    """Put every customer of `rows` that has not churned into its nearest cluster.
 
-    Returns customer_id, review_week, cluster_id, cluster_name, centrality_share, model_version, in the
-    order of `rows`. `centrality_share`: the share of the cluster's customers in training that lie at least
-    as far from its centre, in steps of a hundredth: 1 at the centre, 0 farther out than all of them.
+    The rows may come in any batches. Returns customer_id, review_week, cluster_id, cluster_name,
+    centrality_share, model_version, in the order of `rows`. `centrality_share`: the share of the cluster's
+    customers in training that lie at least as far from its centre, in steps of a hundredth: 1 at the
+    centre, 0 farther out than all of them.
     """
     population = _population(rows)
     if len(population):
@@ -263,16 +267,16 @@ def _names(matrix: pd.DataFrame, centres: np.ndarray, cluster_ids: np.ndarray) -
         _name(medians.loc[cluster], {name: float(values[cluster]) for name, values in signals.items()})
         for cluster in range(len(centres))
     ]
-    told_apart = [_told_apart(cluster, first, signals) for cluster in range(len(centres))]
-    return tuple(
-        name if told_apart.count(name) == 1 else f"{name} {told_apart[: cluster + 1].count(name)}"
-        for cluster, name in enumerate(told_apart)
-    )
+    names = list(first)
+    for name in dict.fromkeys(first):
+        group = [cluster for cluster, given in enumerate(first) if given == name]
+        for cluster, words in _told_apart(group, signals).items():
+            names[cluster] = ", ".join([name, *words])
+    return tuple(names)
 
 
 def _name(median: pd.Series, signal: Mapping[str, float]) -> str:
-    """The first that holds: Dormant, New users, At-risk, Power users, Big spenders, Steady users, Casual
-    users."""
+    """The first name whose rule holds; Casual users where none does."""
     if median.get(QUIET_COLUMN, 0) > DORMANT_QUIET_DAYS:
         return "Dormant"
     if median.get(TENURE_COLUMN, np.inf) <= NEW_TENURE_DAYS:
@@ -287,18 +291,21 @@ def _name(median: pd.Series, signal: Mapping[str, float]) -> str:
     return "Steady users" if usage >= 0 else "Casual users"
 
 
-def _told_apart(cluster: int, names: Sequence[str], signals: Mapping[str, np.ndarray]) -> str:
-    """The cluster's name, with what sets it most apart from the others of that name behind it."""
-    others = [other for other, name in enumerate(names) if name == names[cluster] and other != cluster]
-    if not others:
-        return names[cluster]
-    gaps = {
-        name: float(signals[name][cluster] - signals[name][others].mean())
-        for name, _, _ in DISTINCTIONS
-        if name in signals
-    }
-    if not gaps:
-        return names[cluster]
-    widest = max(gaps, key=lambda name: abs(gaps[name]))
-    less, more = next((less, more) for name, less, more in DISTINCTIONS if name == widest)
-    return f"{names[cluster]}, {more if gaps[widest] > 0 else less}"
+def _told_apart(group: Sequence[int], signals: Mapping[str, np.ndarray]) -> dict[int, list[str]]:
+    """Words by cluster that set the clusters of one group apart; none for a group of one.
+
+    The group is cut in two at the widest gap of the signal that varies most, and each half again by the other
+    signals; where no signal is left, by running numbers.
+    """
+    if len(group) == 1:
+        return {group[0]: []}
+    if not signals:
+        return {cluster: [str(number)] for number, cluster in enumerate(group, start=1)}
+    widest = max(signals, key=lambda name: float(np.ptp(signals[name][group])))
+    ordered = sorted(group, key=lambda cluster: float(signals[widest][cluster]))
+    cut = int(np.diff(signals[widest][ordered]).argmax()) + 1
+    others = {name: values for name, values in signals.items() if name != widest}
+    words = {}
+    for half, word in zip((ordered[:cut], ordered[cut:]), DISTINCTIONS[widest], strict=True):
+        words.update({cluster: [word, *rest] for cluster, rest in _told_apart(half, others).items()})
+    return words

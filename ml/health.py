@@ -123,8 +123,8 @@ def score_health(
 def _contribution_hundredths(
     points: np.ndarray, weights: np.ndarray, observed_weight: np.ndarray
 ) -> np.ndarray:
-    """Contributions in whole hundredths of a point (int64, rows x components; 0 where missing), at most
-    100.00 a row."""
+    """Contributions in whole hundredths of a point, rows x components; 0 where missing, a row at most
+    10000."""
     shares = weights / np.where(observed_weight > 0, observed_weight, 1.0)[:, None]
     hundredths = np.rint(np.nan_to_num(points) * shares * 100).astype(np.int64)
     excess = np.maximum(hundredths.sum(axis=1) - 100 * 100, 0)

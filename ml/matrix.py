@@ -1,5 +1,4 @@
-"""From columns of the feature row to arrays that a learner reads. Missing stays missing: nothing is filled
-here."""
+"""From columns of the feature row to arrays that a learner reads; what is missing stays missing."""
 
 from __future__ import annotations
 

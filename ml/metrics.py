@@ -26,8 +26,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric: its value, the same metric of the naive rule (NaN where the rule has none), a 95 %
-    interval."""
+    """One metric: its value, that of the naive rule (NaN where it has none), and a 95 % interval."""
 
     metric: str
     value: float
@@ -43,13 +42,12 @@ def measure(
     base_rate: float,
     seed: int,
 ) -> list[Measured]:
-    """Hold probabilities against what happened (both outcomes have to occur); a value per customer in each
-    array.
+    """Hold probabilities against what happened; a value per customer in each array.
 
-    The naive rule of the ranking metrics is `naive_score` (larger = more likely; NaN throughout: no rule),
-    that of the others the constant probability `base_rate`. Intervals: percentiles of 200 seeded bootstrap
-    resamples of the customers; for the slope, the Wald interval. The slope is left out where the
-    probabilities do not differ.
+    Both outcomes have to occur. The naive rule of the ranking metrics is `naive_score` (larger = more
+    likely; NaN throughout: no rule), that of the others the constant probability `base_rate`. Intervals:
+    percentiles of 200 seeded bootstrap resamples of the customers; for the slope, the Wald interval. The
+    slope is left out where the probabilities do not differ.
     """
     outcome = happened.astype(np.float64)
     ranked, ranked_naively = _Ranked.by(probability, outcome), _Ranked.by(naive_score, outcome)
@@ -150,8 +148,7 @@ class _Ranked:
         )
 
     def auroc(self) -> float:
-        """Share of pairs (one it happened to, one not) in which the first has the higher score; ties count
-        half."""
+        """Share of pairs (it happened to one, not to the other) that are in order; ties count half."""
         spared = self.weight_of_group - self.happened_in_group
         spared_below = spared.sum() - np.cumsum(spared)
         pairs = self.happened_in_group.sum() * spared.sum()

@@ -1,5 +1,4 @@
-"""Which rows a bounded sample holds: decided by a hash of customer and week, never by the order of the
-rows."""
+"""Which rows a bounded sample holds: a hash of customer and week decides, never the order of rows."""
 
 from __future__ import annotations
 

@@ -36,12 +36,8 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     review.dbt.seed()
     nodes = review.dbt.build("staging", "intermediate", "features", full_refresh=is_rebuild)
     with warehouse.transaction():
-        warehouse.run(
-            "delete from features.customer_weeks where not list_contains(?, review_week)", [plan.keep]
-        )
-        warehouse.run(
-            "delete from features.customer_week_labels where not list_contains(?, review_week)", [plan.keep]
-        )
+        for table in _tables_by_week(warehouse):
+            warehouse.run(f"delete from {table} where not list_contains(?, review_week)", [plan.keep])
         warehouse.run(
             """
             delete from ops.built_weeks
@@ -74,6 +70,24 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         f"{nodes} models and tests, {checks} checks"
     )
     return {"customers": customers, "weeks_built": len(plan.build), "checks": checks}
+
+
+def _tables_by_week(warehouse: Warehouse) -> list[str]:
+    """The tables of intermediate and features that hold a row per week; views hold nothing to forget."""
+    return [
+        name
+        for (name,) in warehouse.rows(
+            """
+            select columns.table_schema || '.' || columns.table_name
+            from information_schema.columns as columns
+            inner join information_schema.tables as tables using (table_schema, table_name)
+            where columns.column_name = 'review_week'
+                and columns.table_schema in ('intermediate', 'features')
+                and tables.table_type = 'BASE TABLE'
+            order by all
+            """
+        )
+    ]
 
 
 def _check_that_the_week_came(review: Review, display: StepDisplay) -> None:

@@ -87,6 +87,15 @@ def test_the_lines_of_an_invoice_become_one_event(shop: Shop) -> None:
     }
 
 
+def test_an_event_is_its_earliest_line_wherever_it_stands(shop: Shop) -> None:
+    minutes = [(invoice, (invoice + place) % 10) for invoice in range(10) for place in range(10)]
+    lines = [f"{invoice},S,X,1,2010-12-01 08:0{minute}:00,1,{minute},EIRE\n" for invoice, minute in minutes]
+    shop.put("a.csv", HEADER + "".join(lines))
+    shop.load()
+    found = shop.rows("select distinct occurred_at, user_id, count(*) from raw.events group by all")
+    assert found == [(datetime(2010, 12, 1, 8, 0), "0", 10)]
+
+
 def test_equal_lines_may_be_lines_of_their_own(tmp_path: Path) -> None:
     edits = {"equal_rows_are_duplicates = true": "equal_rows_are_duplicates = false"}
     with open_shop(tmp_path / "shop", like="online_retail", edits=edits) as shop:

@@ -22,6 +22,16 @@
     cast(date_trunc('week', {{ day }}) as date)
 {%- endmacro %}
 
+{#- Days since 1970-01-01, for windows that reach over whole days -#}
+{% macro day_number(day) -%}
+    cast({{ day }} - cast('1970-01-01' as date) as integer)
+{%- endmacro %}
+
+{#- Weeks since the Monday before 1970-01-01, the same for all days of a week -#}
+{% macro week_number(day) -%}
+    cast(floor(({{ day_number(day) }} + 3) / 7) as integer)
+{%- endmacro %}
+
 {#- Microseconds from one timestamp to a later one, exactly -#}
 {% macro microseconds_between(earlier, later) -%}
     (epoch_us({{ later }}) - epoch_us({{ earlier }}))

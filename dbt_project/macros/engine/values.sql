@@ -24,22 +24,69 @@
 
 {#- A list of the values that are not NULL, sorted, so that equal sets make equal lists -#}
 {% macro sorted_list(value) -%}
-    list({{ value }} order by {{ value }}) filter (where {{ value }} is not null)
+    list_sort(list({{ value }}) filter (where {{ value }} is not null))
 {%- endmacro %}
 
 {#- The same without repetitions -#}
 {% macro distinct_list(value) -%}
-    list(distinct {{ value }} order by {{ value }}) filter (where {{ value }} is not null)
+    list_sort(list(distinct {{ value }}) filter (where {{ value }} is not null))
+{%- endmacro %}
+
+{#- A list in the order of a key that makes the row unique: ordered_list("gap_days", "local_date") -#}
+{% macro ordered_list(value, key) -%}
+    list({{ value }} order by {{ key }})
+{%- endmacro %}
+
+{#- The lists of a list as one; NULLs among them vanish -#}
+{% macro flattened_list(lists) -%}
+    flatten({{ lists }})
+{%- endmacro %}
+
+{#- Two lists, one after the other -#}
+{% macro joined_lists(left_list, right_list) -%}
+    list_concat({{ left_list }}, {{ right_list }})
+{%- endmacro %}
+
+{#- The elements from one position to another, both included, counted from 1; none where they cross -#}
+{% macro part_of_list(list_value, first, last) -%}
+    list_slice({{ list_value }}, cast({{ first }} as bigint), cast({{ last }} as bigint))
+{%- endmacro %}
+
+{% macro length_of_list(list_value) -%}
+    len({{ list_value }})
+{%- endmacro %}
+
+{#- NULL of an empty list, as with the aggregate functions -#}
+{% macro median_of_list(list_value) -%}
+    list_median({{ list_value }})
+{%- endmacro %}
+
+{% macro sum_of_list(list_value) -%}
+    list_sum({{ list_value }})
+{%- endmacro %}
+
+{% macro sum_of_squares_of_list(list_value) -%}
+    list_sum(list_transform({{ list_value }}, lambda element: element * element))
+{%- endmacro %}
+
+{#- Several keys compare as a row; one is compared as it is, which is faster -#}
+{% macro single_key(keys) -%}
+    {{ keys[0] if keys | length == 1 else "row(" ~ keys | join(", ") ~ ")" }}
 {%- endmacro %}
 
 {#- Value of the row with the largest key; give keys that make the row unique -#}
 {% macro value_at_largest(value, keys) -%}
-    arg_max_null({{ value }}, row({{ keys | join(", ") }}))
+    arg_max_null({{ value }}, {{ single_key(keys) }})
 {%- endmacro %}
 
 {#- Value of the row with the smallest key; give keys that make the row unique -#}
 {% macro value_at_smallest(value, keys) -%}
-    arg_min_null({{ value }}, row({{ keys | join(", ") }}))
+    arg_min_null({{ value }}, {{ single_key(keys) }})
+{%- endmacro %}
+
+{#- In a window: the newest value that is not NULL -#}
+{% macro last_known(value) -%}
+    last_value({{ value }} ignore nulls)
 {%- endmacro %}
 
 {#- A mask with one bit set: bit_at("feature_number") for numbers from 0 to 61 -#}
@@ -50,4 +97,9 @@
 {#- A short text that stands for some others, always the same for the same -#}
 {% macro hashed_id(parts) -%}
     md5(concat_ws('|', {{ parts | join(", ") }}))
+{%- endmacro %}
+
+{#- How many full lengths fit into a number that is not negative -#}
+{% macro full_lengths(number, length) -%}
+    ({{ number }} // {{ length }})
 {%- endmacro %}

@@ -1,3 +1,5 @@
+{% set outcomes = ("activity", "core_event", "cancellation", "upgrade") %}
+
 with
 
 customer_weeks as (
@@ -24,110 +26,108 @@ event_kinds as (
 
 ),
 
--- Every customer-week is asked what followed it, so silence counts as an answer.
-weeks_asked as (
+-- Every customer-week asks what followed it, so silence counts as an answer.
+days_and_questions as (
 
     select
-        customer_weeks.customer_id,
-        customer_weeks.review_week,
-        {{ add_days("customer_weeks.review_week", 7) }} as end_date
+        customer_id,
+        cast(null as date) as review_week,
+        {{ day_number("local_date") }} as day_number,
+        case when activities > 0 then local_date end as activity_date,
+        case when core_events > 0 then local_date end as core_event_date,
+        case when cancellations > 0 then local_date end as cancellation_date,
+        case when upgrades > 0 then local_date end as upgrade_date,
+        revenue
+    from customer_days
+
+    union all
+
+    select
+        customer_id,
+        review_week,
+        {{ day_number("review_week") }} + 6 as day_number,
+        cast(null as date) as activity_date,
+        cast(null as date) as core_event_date,
+        cast(null as date) as cancellation_date,
+        cast(null as date) as upgrade_date,
+        0 as revenue
     from customer_weeks
 
 ),
 
-outcome_days as (
+outcomes_found as (
 
     select
         customer_id,
-        local_date,
-        activities,
-        core_events,
-        orders,
-        revenue,
-        cancellations,
-        upgrades
-    from customer_days
-    where
-        activities > 0
-        or core_events > 0
-        or orders > 0
-        or revenue <> 0
-        or cancellations > 0
-        or upgrades > 0
+        review_week,
+        {% for outcome in outcomes %}
+        min({{ outcome }}_date) over afterwards as next_{{ outcome }}_date,
+        {% endfor %}
+        sum(revenue) over next_90_days as revenue_next_90d
+    from days_and_questions
+    window
+        afterwards as (
+            partition by customer_id
+            order by day_number
+            range between 1 following and unbounded following
+        ),
+        next_90_days as (
+            partition by customer_id
+            order by day_number
+            range between 1 following and 90 following
+        )
 
 ),
 
--- The longest look ahead is 90 days or the horizon, whichever is longer: up to a year.
-outcomes_by_week as (
+-- The horizon is a setting of at most 365 days, so an order can follow the 53 weeks before its own.
+orders_counted as (
 
     select
-        outcome_days.*,
-        {{ add_days(monday_of("outcome_days.local_date"), "-7 * weeks_earlier.number") }}
+        customer_days.customer_id,
+        {{ add_days(monday_of("customer_days.local_date"), "-7 * weeks_earlier.number") }}
             as review_week,
-        {{ days_between(
-            add_days(monday_of("outcome_days.local_date"), "-7 * (weeks_earlier.number - 1)"),
-            "outcome_days.local_date"
-        ) }} as days_after_end
-    from outcome_days
+        sum(customer_days.orders) as orders_next
+    from customer_days
     cross join {{ numbers_to(53) }} as weeks_earlier
-    cross join run_parameters
+    inner join run_parameters
+        on
+            {{ days_between(
+                add_days(monday_of("customer_days.local_date"), "7 - 7 * weeks_earlier.number"),
+                "customer_days.local_date"
+            ) }} < run_parameters.churn_horizon_days
     where
-        weeks_earlier.number > 0
-        and 7 * (weeks_earlier.number - 1)
-        < greatest(90, run_parameters.churn_horizon_days)
-
-),
-
-outcomes_summed as (
-
-    select
-        outcomes_by_week.customer_id,
-        outcomes_by_week.review_week,
-        sum(outcomes_by_week.core_events) filter (
-            where outcomes_by_week.days_after_end < run_parameters.churn_horizon_days
-        ) as core_events_next,
-        sum(outcomes_by_week.cancellations) filter (
-            where outcomes_by_week.days_after_end < run_parameters.churn_horizon_days
-        ) as cancellations_next,
-        sum(outcomes_by_week.orders) filter (
-            where outcomes_by_week.days_after_end < run_parameters.churn_horizon_days
-        ) as orders_next,
-        sum(outcomes_by_week.activities) filter (where outcomes_by_week.days_after_end < 7)
-            as activities_next_7d,
-        sum(outcomes_by_week.upgrades) filter (where outcomes_by_week.days_after_end < 90)
-            as upgrades_next_90d,
-        sum(outcomes_by_week.revenue) filter (where outcomes_by_week.days_after_end < 90)
-            as revenue_next_90d
-    from outcomes_by_week
-    cross join run_parameters
-    group by outcomes_by_week.customer_id, outcomes_by_week.review_week
+        customer_days.orders > 0
+        and weeks_earlier.number > 0
+    group by
+        customer_days.customer_id,
+        {{ add_days(monday_of("customer_days.local_date"), "-7 * weeks_earlier.number") }}
 
 ),
 
 labels_with_maturity as (
 
     select
-        weeks_asked.customer_id,
-        weeks_asked.review_week,
+        outcomes_found.customer_id,
+        outcomes_found.review_week,
         run_parameters.churn_definition,
         run_parameters.churn_horizon_days as horizon_days,
-        {{ add_days("weeks_asked.end_date", "run_parameters.churn_horizon_days") }}
-            as matures_on,
-        {{ add_days("weeks_asked.end_date", 7) }} as matures_on_7d,
-        {{ add_days("weeks_asked.end_date", 90) }} as matures_on_90d,
         run_parameters.observed_until_date,
-        outcomes_summed.core_events_next,
-        outcomes_summed.cancellations_next,
-        outcomes_summed.orders_next,
-        outcomes_summed.activities_next_7d,
-        outcomes_summed.upgrades_next_90d,
-        outcomes_summed.revenue_next_90d
-    from weeks_asked
+        {{ add_days("outcomes_found.review_week", "7 + run_parameters.churn_horizon_days") }}
+            as matures_on,
+        {{ add_days("outcomes_found.review_week", "7 + 7") }} as matures_on_7d,
+        {{ add_days("outcomes_found.review_week", "7 + 90") }} as matures_on_90d,
+        {% for outcome in outcomes %}
+        outcomes_found.next_{{ outcome }}_date,
+        {% endfor %}
+        coalesce(orders_counted.orders_next, 0) as orders_next,
+        coalesce(outcomes_found.revenue_next_90d, 0) as revenue_next_90d
+    from outcomes_found
     cross join run_parameters
-    left join outcomes_summed
+    left join orders_counted
         on
-            weeks_asked.customer_id = outcomes_summed.customer_id
-            and weeks_asked.review_week = outcomes_summed.review_week
+            outcomes_found.customer_id = orders_counted.customer_id
+            and outcomes_found.review_week = orders_counted.review_week
+    where outcomes_found.review_week is not null
 
 ),
 
@@ -136,40 +136,50 @@ final as (
     select
         labels_with_maturity.customer_id,
         labels_with_maturity.review_week,
-        labels_with_maturity.horizon_days,
+        cast(labels_with_maturity.horizon_days as integer) as horizon_days,
         labels_with_maturity.matures_on,
         case
-            when labels_with_maturity.matures_on <= labels_with_maturity.observed_until_date
-                then
-                    case labels_with_maturity.churn_definition
-                        when 'cancellation'
-                            then coalesce(labels_with_maturity.cancellations_next, 0) > 0
-                        else coalesce(labels_with_maturity.core_events_next, 0) = 0
-                    end
+            when labels_with_maturity.matures_on > labels_with_maturity.observed_until_date
+                then null
+            when labels_with_maturity.churn_definition = 'cancellation'
+                then coalesce(
+                    labels_with_maturity.next_cancellation_date
+                    < labels_with_maturity.matures_on, false
+                )
+            else coalesce(
+                labels_with_maturity.next_core_event_date >= labels_with_maturity.matures_on,
+                true
+            )
         end as churned_next,
         case
             when labels_with_maturity.matures_on_7d <= labels_with_maturity.observed_until_date
-                then coalesce(labels_with_maturity.activities_next_7d, 0) > 0
+                then coalesce(
+                    labels_with_maturity.next_activity_date
+                    < labels_with_maturity.matures_on_7d, false
+                )
         end as active_next_7d,
         case
             when
                 event_kinds.has_subscriptions
                 and labels_with_maturity.matures_on_90d
                 <= labels_with_maturity.observed_until_date
-                then coalesce(labels_with_maturity.upgrades_next_90d, 0) > 0
+                then coalesce(
+                    labels_with_maturity.next_upgrade_date
+                    < labels_with_maturity.matures_on_90d, false
+                )
         end as upgraded_next_90d,
         case
             when
                 event_kinds.has_orders
                 and labels_with_maturity.matures_on <= labels_with_maturity.observed_until_date
-                then cast(coalesce(labels_with_maturity.orders_next, 0) as integer)
+                then cast(labels_with_maturity.orders_next as integer)
         end as orders_next,
         case
             when
                 event_kinds.has_orders
                 and labels_with_maturity.matures_on_90d
                 <= labels_with_maturity.observed_until_date
-                then cast(coalesce(labels_with_maturity.revenue_next_90d, 0) as decimal(18, 4))
+                then cast(labels_with_maturity.revenue_next_90d as decimal(18, 4))
         end as revenue_next_90d
     from labels_with_maturity
     cross join event_kinds

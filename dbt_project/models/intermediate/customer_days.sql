@@ -42,11 +42,20 @@ days_with_events as (
         customer_id,
         local_date,
         count(*) as events,
-        count(*) filter (where event_name = 'team_member_joined') as members_joined,
-        count(*) filter (where event_name = 'team_member_removed') as members_removed,
+        count(*) filter (where is_activity) as activities,
+        count(*) filter (where is_activity and is_core) as core_events,
+        count(*) filter (where is_activity and event_name = 'page_viewed') as pages,
+        bit_or(case when is_activity then {{ bit_at("feature_number") }} end)
+            as feature_mask,
+        {{ distinct_list("case when is_activity then user_id end") }} as active_user_ids,
+        count(*) filter (where is_listed and event_name = 'team_member_joined')
+            as members_joined,
+        count(*) filter (where is_listed and event_name = 'team_member_removed')
+            as members_removed,
         count(*) filter (
             where
-            event_name = 'message_sent'
+            is_listed
+            and event_name = 'message_sent'
             and coalesce(
                 {{ json_text("properties", "$.coupon") }},
                 {{ json_text("properties", "$.offer_id") }}
@@ -58,70 +67,52 @@ days_with_events as (
 
 ),
 
-days_with_activity as (
+days_with_session_time as (
 
     select
         customer_id,
         local_date,
-        sum(activities) as activities,
-        sum(core_events) as core_events,
-        sum(pages) as pages,
-        sum(session_microseconds) as session_microseconds,
-        bit_or(feature_mask) as feature_mask
+        sum(session_microseconds) as session_microseconds
     from session_days
     where customer_id is not null
     group by customer_id, local_date
 
 ),
 
-days_with_members as (
+-- A session cannot outlast its start week by more than its cap, a day at most, so its length as of
+-- the end of the start week and its whole length are all that any week needs.
+sessions_by_week as (
 
     select
         customer_id,
-        local_date,
-        {{ distinct_list("user_id") }} as active_user_ids
-    from (
-        select
-            customer_id,
-            local_date,
-            {{ explode_list("user_ids") }} as user_id
-        from session_days
-        where customer_id is not null
-    ) as members
-    group by customer_id, local_date
-
-),
-
-session_days_with_start as (
-
-    select
-        *,
-        min(local_date) over (
-            partition by actor_id, burst_started_at, division, customer_id
-        ) as start_date
+        actor_id,
+        burst_started_at,
+        division,
+        {{ monday_of("local_date") }} as calendar_week,
+        min(local_date) as first_date,
+        sum(session_microseconds) as session_microseconds
     from session_days
     where customer_id is not null
+    group by
+        customer_id,
+        actor_id,
+        burst_started_at,
+        division,
+        {{ monday_of("local_date") }}
 
 ),
 
--- A session cannot outlast its start week by more than its cap of 24 hours, so its length as of the
--- end of the start week and its whole length are all that any week needs.
 sessions_of_customers as (
 
     select
         customer_id,
-        start_date,
-        actor_id,
-        burst_started_at,
-        division,
-        sum(session_microseconds) as microseconds_whole,
-        coalesce(
-            sum(session_microseconds) filter (
-                where local_date < {{ add_days(monday_of("start_date"), 7) }}
-            ), 0
-        ) as microseconds_in_start_week
-    from session_days_with_start
-    group by customer_id, start_date, actor_id, burst_started_at, division
+        min(first_date) as local_date,
+        cast(sum(session_microseconds) as bigint) as session_length,
+        cast(
+            {{ value_at_smallest("session_microseconds", ["calendar_week"]) }} as bigint
+        ) as session_length_in_start_week
+    from sessions_by_week
+    group by customer_id, actor_id, burst_started_at, division
 
 ),
 
@@ -129,13 +120,12 @@ days_with_session_starts as (
 
     select
         customer_id,
-        start_date as local_date,
+        local_date,
         count(*) as sessions_started,
-        {{ sorted_list("cast(microseconds_whole as bigint)") }} as session_lengths,
-        {{ sorted_list("cast(microseconds_in_start_week as bigint)") }}
-            as session_lengths_in_start_week
+        {{ sorted_list("session_length") }} as session_lengths,
+        {{ sorted_list("session_length_in_start_week") }} as session_lengths_in_start_week
     from sessions_of_customers
-    group by customer_id, start_date
+    group by customer_id, local_date
 
 ),
 
@@ -164,7 +154,7 @@ days_with_order_items as (
     select
         customer_id,
         local_date,
-        sum(cast(quantity as decimal(18, 4))) as order_items,
+        sum(quantity) as order_items,
         {{ sorted_list("category") }} as product_categories
     from order_items
     group by customer_id, local_date
@@ -219,17 +209,17 @@ final as (
         days_with_events.local_date as known_from_date,
 
         cast(days_with_events.events as bigint) as events,
-        cast(coalesce(days_with_activity.activities, 0) as bigint) as activities,
-        cast(coalesce(days_with_activity.core_events, 0) as bigint) as core_events,
-        cast(coalesce(days_with_activity.pages, 0) as bigint) as pages,
+        cast(days_with_events.activities as bigint) as activities,
+        cast(days_with_events.core_events as bigint) as core_events,
+        cast(days_with_events.pages as bigint) as pages,
         cast(coalesce(days_with_session_starts.sessions_started, 0) as bigint)
             as sessions_started,
-        cast(coalesce(days_with_activity.session_microseconds, 0) as bigint)
+        cast(coalesce(days_with_session_time.session_microseconds, 0) as bigint)
             as session_microseconds,
         days_with_session_starts.session_lengths,
         days_with_session_starts.session_lengths_in_start_week,
-        cast(coalesce(days_with_activity.feature_mask, 0) as bigint) as feature_mask,
-        days_with_members.active_user_ids,
+        cast(coalesce(days_with_events.feature_mask, 0) as bigint) as feature_mask,
+        days_with_events.active_user_ids,
 
         cast(coalesce(days_with_orders.orders, 0) as bigint) as orders,
         cast(coalesce(days_with_orders.refunds, 0) as bigint) as refunds,
@@ -268,14 +258,10 @@ final as (
         cast(days_with_events.members_joined as bigint) as members_joined,
         cast(days_with_events.members_removed as bigint) as members_removed
     from days_with_events
-    left join days_with_activity
+    left join days_with_session_time
         on
-            days_with_events.customer_id = days_with_activity.customer_id
-            and days_with_events.local_date = days_with_activity.local_date
-    left join days_with_members
-        on
-            days_with_events.customer_id = days_with_members.customer_id
-            and days_with_events.local_date = days_with_members.local_date
+            days_with_events.customer_id = days_with_session_time.customer_id
+            and days_with_events.local_date = days_with_session_time.local_date
     left join days_with_session_starts
         on
             days_with_events.customer_id = days_with_session_starts.customer_id

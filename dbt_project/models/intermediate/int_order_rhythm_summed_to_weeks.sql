@@ -8,46 +8,36 @@ customer_days as (
 
 ),
 
-customers_by_week as (
+weeks_to_build as (
 
-    select * from {{ ref('int_weeks_spread_over_customers') }}
-
-),
-
-order_dates as (
-
-    select distinct
-        customer_id,
-        local_date
-    from customer_days
-    where orders > 0
+    select * from {{ source('ops', 'weeks_to_build') }}
 
 ),
 
-order_dates_with_gaps as (
+order_days as (
 
     select
         customer_id,
         local_date,
-        {{ days_between(
-            "lag(local_date) over (partition by customer_id order by local_date)", "local_date"
-        ) }} as gap_days
-    from order_dates
+        known_from_date,
+        lag(local_date) over (partition by customer_id order by local_date)
+            as previous_order_date
+    from customer_days
+    where orders > 0
 
 ),
 
 gaps_by_week as (
 
     select
-        customers_by_week.customer_id,
-        customers_by_week.review_week,
-        order_dates_with_gaps.gap_days
-    from customers_by_week
-    inner join order_dates_with_gaps
-        on
-            customers_by_week.customer_id = order_dates_with_gaps.customer_id
-            and customers_by_week.end_date > order_dates_with_gaps.local_date
-    where order_dates_with_gaps.gap_days is not null
+        order_days.customer_id,
+        weeks_to_build.review_week,
+        {{ days_between("order_days.previous_order_date", "order_days.local_date") }}
+            as gap_days
+    from order_days
+    inner join weeks_to_build
+        on order_days.known_from_date < weeks_to_build.end_date
+    where order_days.previous_order_date is not null
 
 ),
 

@@ -8,9 +8,9 @@ customer_days as (
 
 ),
 
-weeks_to_build as (
+weeks_looked_back_on as (
 
-    select * from {{ source('ops', 'weeks_to_build') }}
+    select * from {{ ref('int_weeks_looked_back_on') }}
 
 ),
 
@@ -18,10 +18,19 @@ customers as (
 
     select
         customer_id,
-        min(local_date) as first_seen_date,
         min(known_from_date) as known_from_date
     from customer_days
     group by customer_id
+
+),
+
+calendar_weeks as (
+
+    select
+        calendar_week,
+        min(weeks_ago) as weeks_until_review
+    from weeks_looked_back_on
+    group by calendar_week
 
 ),
 
@@ -29,14 +38,11 @@ final as (
 
     select
         customers.customer_id,
-        weeks_to_build.review_week,
-        weeks_to_build.end_date,
-        customers.first_seen_date
+        calendar_weeks.calendar_week,
+        calendar_weeks.weeks_until_review
     from customers
-    inner join weeks_to_build
-        on
-            customers.known_from_date < weeks_to_build.end_date
-            and customers.first_seen_date < weeks_to_build.end_date
+    inner join calendar_weeks
+        on customers.known_from_date < {{ add_days("calendar_weeks.calendar_week", 7) }}
 
 )
 

@@ -18,22 +18,22 @@ activities as (
         actor_id,
         event_id,
         customer_id,
-        user_id,
         channel,
         page_path,
         event_name = 'page_viewed' as is_page,
         is_core,
-        feature_number,
         occurred_at,
         local_date,
-        lag(occurred_at) over (
-            partition by actor_id
-            order by occurred_at, event_id
-        ) as previous_occurred_at
+        lag(occurred_at) over in_order as previous_occurred_at,
+        lead(occurred_at) over in_order as next_occurred_at
     from events
     where
         is_activity
         and actor_id is not null
+    window in_order as (
+        partition by actor_id
+        order by occurred_at, event_id
+    )
 
 ),
 
@@ -41,10 +41,12 @@ activities_with_gaps as (
 
     select
         activities.*,
+        run_parameters.session_timeout_microseconds as timeout_microseconds,
+        run_parameters.session_cap_microseconds as cap_microseconds,
         {{ microseconds_between("activities.previous_occurred_at", "activities.occurred_at") }}
             as gap_microseconds,
-        run_parameters.session_timeout_microseconds as timeout_microseconds,
-        run_parameters.session_cap_microseconds as cap_microseconds
+        {{ microseconds_between("activities.occurred_at", "activities.next_occurred_at") }}
+            as next_gap_microseconds
     from activities
     cross join run_parameters
 
@@ -72,27 +74,38 @@ activities_in_bursts as (
 ),
 
 -- A session is a burst, divided at each full length of the cap after the burst's first event.
+activities_in_divisions as (
+
+    select
+        *,
+        {{ full_lengths(
+            microseconds_between("burst_started_at", "occurred_at"), "cap_microseconds"
+        ) }} as division,
+        case
+            when gap_microseconds <= timeout_microseconds
+                then {{ full_lengths(
+                    microseconds_between("burst_started_at", "previous_occurred_at"),
+                    "cap_microseconds"
+                ) }}
+        end as previous_division,
+        case
+            when next_gap_microseconds <= timeout_microseconds
+                then {{ full_lengths(
+                    microseconds_between("burst_started_at", "next_occurred_at"),
+                    "cap_microseconds"
+                ) }}
+        end as next_division
+    from activities_in_bursts
+
+),
+
 activities_in_sessions as (
 
     select
         *,
-        cast(
-            floor(
-                {{ microseconds_between("burst_started_at", "occurred_at") }}
-                / cap_microseconds
-            ) as bigint
-        ) as division,
-        case
-            when previous_occurred_at is null then -1
-            when gap_microseconds > timeout_microseconds then -1
-            else cast(
-                floor(
-                    {{ microseconds_between("burst_started_at", "previous_occurred_at") }}
-                    / cap_microseconds
-                ) as bigint
-            )
-        end as previous_division
-    from activities_in_bursts
+        division is distinct from previous_division as starts_session,
+        division is distinct from next_division as ends_session
+    from activities_in_divisions
 
 ),
 
@@ -105,19 +118,17 @@ final as (
         customer_id,
         local_date,
 
-        {{ value_at_smallest("page_path", ["occurred_at", "event_id"]) }} as entry_page,
-        {{ value_at_largest("page_path", ["occurred_at", "event_id"]) }} as exit_page,
-        {{ value_at_smallest("channel", ["occurred_at", "event_id"]) }} as channel,
-        {{ distinct_list("user_id") }} as user_ids,
+        max(page_path) filter (where starts_session) as entry_page,
+        max(page_path) filter (where ends_session) as exit_page,
+        max(channel) filter (where starts_session) as channel,
 
         count(*) as activities,
         count(*) filter (where is_core) as core_events,
         count(*) filter (where is_page) as pages,
         -- Time belongs to the day of the event that ends the gap: what came later cannot change it.
-        coalesce(
-            sum(gap_microseconds) filter (where division = previous_division), 0
+        cast(
+            coalesce(sum(gap_microseconds) filter (where not starts_session), 0) as bigint
         ) as session_microseconds,
-        coalesce(bit_or({{ bit_at("feature_number") }}), 0) as feature_mask,
 
         min(occurred_at) as first_activity_at,
         max(occurred_at) as last_activity_at

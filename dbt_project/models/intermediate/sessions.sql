@@ -13,11 +13,12 @@ sessions_measured as (
         burst_started_at,
         division,
 
-        {{ value_at_smallest("customer_id", ["(customer_id is null)", "first_activity_at", "customer_id"]) }}
-            as customer_id,
-        {{ value_at_smallest("entry_page", ["first_activity_at", "customer_id"]) }} as entry_page,
-        {{ value_at_largest("exit_page", ["last_activity_at", "customer_id"]) }} as exit_page,
-        {{ value_at_smallest("channel", ["first_activity_at", "customer_id"]) }} as channel,
+        -- The first customer that an event of the session names.
+        {{ value_at_smallest("customer_id", ["first_activity_at", "customer_id"]) }}
+            filter (where customer_id is not null) as customer_id,
+        max(entry_page) as entry_page,
+        max(exit_page) as exit_page,
+        max(channel) as channel,
 
         sum(activities) as events,
         sum(core_events) as core_events,
@@ -46,7 +47,7 @@ final as (
         cast(events as bigint) as events,
         cast(core_events as bigint) as core_events,
         cast(pages as bigint) as pages,
-        cast(session_microseconds / 1000000 as double) as session_seconds,
+        cast(session_microseconds as double) / 1000000 as session_seconds,
 
         started_at,
         ended_at,

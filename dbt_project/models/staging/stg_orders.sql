@@ -11,6 +11,7 @@ orders_and_refunds as (
     select * from events
     where
         event_name in ('order_completed', 'order_refunded')
+        and is_listed
         and customer_id is not null
 
 ),

@@ -17,6 +17,7 @@ subscription_events as (
             'subscription_renewed',
             'subscription_cancelled'
         )
+        and is_listed
         and customer_id is not null
 
 ),

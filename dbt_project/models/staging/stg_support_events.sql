@@ -11,6 +11,7 @@ support_events as (
     select * from events
     where
         event_name in ('ticket_opened', 'ticket_closed', 'nps_answered')
+        and is_listed
         and customer_id is not null
 
 ),

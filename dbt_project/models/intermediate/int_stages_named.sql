@@ -1,0 +1,219 @@
+{{ config(materialized='ephemeral') }}
+
+with
+
+run_parameters as (
+
+    select * from {{ source('ops', 'run_parameters') }}
+
+),
+
+weeks_to_build as (
+
+    select * from {{ source('ops', 'weeks_to_build') }}
+
+),
+
+event_kinds as (
+
+    select * from {{ ref('stg_event_kinds') }}
+
+),
+
+history as (
+
+    select * from {{ ref('int_history_carried_to_weeks') }}
+
+),
+
+usage as (
+
+    select * from {{ ref('int_usage_summed_to_weeks') }}
+
+),
+
+usage_of_run as (
+
+    select usage.*
+    from usage
+    inner join weeks_to_build
+        on usage.review_week = weeks_to_build.review_week
+
+),
+
+-- Least squares over positions 1 to n: their squared distances from the mean sum to 42 for n = 8 and to
+-- 143 for n = 12.
+lines_fitted as (
+
+    select
+        customer_id,
+        review_week,
+        (core_events_by_position_8w - 4.5 * core_events_8w) / 42.0 as slope_8w,
+        core_events_squared_8w - core_events_8w * core_events_8w / 8.0 as spread_8w,
+        (core_events_by_position_12w - 6.5 * core_events_12w) / 143.0 as slope_12w
+    from usage_of_run
+
+),
+
+usage_ranked as (
+
+    select
+        customer_id,
+        review_week,
+        percent_rank() over (partition by review_week order by core_events_28d)
+            as core_events_rank_share
+    from usage_of_run
+    where activities_28d > 0
+
+),
+
+weeks_measured as (
+
+    select
+        history.customer_id,
+        history.review_week,
+        history.tenure_days,
+        history.days_since_last_activity,
+        -- Who was never active has been quiet since the first event.
+        coalesce(history.days_since_last_activity, history.tenure_days) as quiet_days,
+        history.is_cancelled,
+        usage_of_run.activities_28d,
+        usage_of_run.active_days_28d,
+        usage_of_run.active_weeks_4,
+        usage_of_run.features_used_28d,
+        usage_of_run.usage_change_28d,
+        usage_of_run.core_events_28d_before,
+        usage_of_run.core_events_8w,
+        usage_ranked.core_events_rank_share,
+        cast(lines_fitted.slope_8w as double) as slope_8w,
+        case
+            when history.tenure_days >= 56
+                then
+                    cast(lines_fitted.slope_8w as double)
+                    / (cast(nullif(usage_of_run.core_events_8w, 0) as double) / 8)
+        end as usage_slope_8w,
+        case
+            when history.tenure_days >= 84
+                then
+                    cast(lines_fitted.slope_12w as double)
+                    / (cast(nullif(usage_of_run.core_events_12w, 0) as double) / 12)
+        end as usage_slope_12w,
+        -- Rounding can leave a hair below zero where the line fits exactly.
+        sqrt(
+            greatest(
+                cast(lines_fitted.spread_8w as double)
+                - cast(lines_fitted.slope_8w as double)
+                * cast(lines_fitted.slope_8w as double) * 42, 0
+            ) / 6 / 42
+        ) as slope_error_8w
+    from history
+    inner join usage_of_run
+        on
+            history.customer_id = usage_of_run.customer_id
+            and history.review_week = usage_of_run.review_week
+    inner join lines_fitted
+        on
+            history.customer_id = lines_fitted.customer_id
+            and history.review_week = lines_fitted.review_week
+    left join usage_ranked
+        on
+            history.customer_id = usage_ranked.customer_id
+            and history.review_week = usage_ranked.review_week
+
+),
+
+trends_named as (
+
+    select
+        *,
+        case
+            when tenure_days < 56 then 'too_short'
+            when
+                usage_slope_8w <= -0.05
+                and core_events_8w >= 16
+                and slope_8w <= -1.64 * slope_error_8w
+                then 'declining'
+            when
+                usage_slope_8w >= 0.05
+                and core_events_8w >= 16
+                and slope_8w >= 1.64 * slope_error_8w
+                then 'growing'
+            when abs(usage_slope_12w) < 0.02 then 'plateaued'
+            else 'irregular'
+        end as usage_trend
+    from weeks_measured
+
+),
+
+engagement_named as (
+
+    select
+        trends_named.*,
+        event_kinds.features_on_offer,
+        case
+            when
+                trends_named.days_since_last_activity is null
+                or trends_named.quiet_days >= run_parameters.disengaged_after_quiet_days
+                then 'disengaged'
+            when
+                trends_named.active_days_28d >= run_parameters.highly_engaged_active_days_28d
+                and trends_named.features_used_28d
+                >= least(run_parameters.highly_engaged_features, event_kinds.features_on_offer)
+                then 'highly_engaged'
+            when
+                trends_named.active_weeks_4 = 4
+                and trends_named.features_used_28d
+                >= least(run_parameters.moderately_engaged_features, event_kinds.features_on_offer)
+                then 'moderately_engaged'
+            when trends_named.activities_28d > 0 then 'lightly_engaged'
+            else 'barely_engaged'
+        end as engagement_level
+    from trends_named
+    cross join run_parameters
+    cross join event_kinds
+
+),
+
+final as (
+
+    select
+        engagement_named.customer_id,
+        engagement_named.review_week,
+        engagement_named.usage_slope_8w,
+        engagement_named.usage_slope_12w,
+        engagement_named.usage_trend,
+        engagement_named.engagement_level,
+        case
+            when
+                engagement_named.is_cancelled
+                or engagement_named.quiet_days > run_parameters.churned_after_quiet_days
+                then 'churned'
+            when engagement_named.quiet_days > run_parameters.dormant_after_quiet_days
+                then 'dormant'
+            when engagement_named.tenure_days <= run_parameters.onboarding_up_to_tenure_days
+                then 'onboarding'
+            when
+                engagement_named.usage_trend = 'declining'
+                or (
+                    engagement_named.usage_change_28d <= run_parameters.at_risk_usage_change_share
+                    and engagement_named.core_events_28d_before
+                    >= run_parameters.at_risk_core_events_before
+                )
+                then 'at_risk'
+            when engagement_named.tenure_days <= run_parameters.adopting_up_to_tenure_days
+                then 'adopting'
+            when
+                engagement_named.engagement_level = 'highly_engaged'
+                and engagement_named.core_events_rank_share
+                >= run_parameters.power_user_rank_share
+                and engagement_named.features_used_28d
+                >= least(run_parameters.power_user_features, engagement_named.features_on_offer)
+                then 'power_user'
+            else 'established'
+        end as lifecycle_stage
+    from engagement_named
+    cross join run_parameters
+
+)
+
+select * from final

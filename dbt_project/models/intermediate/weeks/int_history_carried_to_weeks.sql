@@ -1,0 +1,185 @@
+{% set dates = (
+    "last_activity_date", "last_core_event_date", "last_order_date", "last_cancelled_date",
+    "nps_date"
+) %}
+{% set counts = (
+    "orders", "tickets_opened", "tickets_closed", "upgrades", "downgrades", "members_joined",
+    "members_removed"
+) %}
+{% set states = (
+    "nps_score", "last_subscription_event", "plan", "monthly_recurring_revenue", "seats",
+    "limit_used_share"
+) %}
+
+with
+
+customer_days as (
+
+    select * from {{ ref('customer_days') }}
+
+),
+
+weeks_to_build as (
+
+    select * from {{ source('ops', 'weeks_to_build') }}
+
+),
+
+customers_by_week as (
+
+    select * from {{ ref('int_weeks_spread_over_customers') }}
+
+),
+
+first_week as (
+
+    select min(review_week) as review_week
+    from weeks_to_build
+
+),
+
+-- What was known before the first week to build is one heap: nobody asks for its weeks.
+days_known_by_week as (
+
+    select
+        customer_days.*,
+        greatest(
+            {{ monday_of("customer_days.known_from_date") }}, first_week.review_week
+        ) as known_week
+    from customer_days
+    cross join first_week
+
+),
+
+weeks_with_events as (
+
+    select
+        customer_id,
+        known_week as review_week,
+        false as is_reviewed,
+        min(local_date) as first_seen_date,
+        max(case when activities > 0 then local_date end) as last_activity_date,
+        max(case when core_events > 0 then local_date end) as last_core_event_date,
+        max(case when orders > 0 then local_date end) as last_order_date,
+        max(case when cancellations > 0 then local_date end) as last_cancelled_date,
+        max(case when nps_score is not null then local_date end) as nps_date,
+        {% for counted in counts %}
+        sum({{ counted }}) as {{ counted }},
+        {% endfor %}
+        sum(revenue) as revenue,
+        {% for state in states %}
+        {{ value_at_largest(state, ["local_date", "known_from_date"]) }}
+            filter (where {{ state }} is not null) as {{ state }}
+        {{- "," if not loop.last }}
+        {% endfor %}
+    from days_known_by_week
+    group by customer_id, known_week
+
+),
+
+weeks_reviewed as (
+
+    select
+        customer_id,
+        calendar_week as review_week,
+        true as is_reviewed,
+        cast(null as date) as first_seen_date,
+        {% for date_column in dates %}
+        cast(null as date) as {{ date_column }},
+        {% endfor %}
+        {% for counted in counts %}
+        0 as {{ counted }},
+        {% endfor %}
+        0 as revenue,
+        cast(null as integer) as nps_score,
+        cast(null as varchar) as last_subscription_event,
+        cast(null as varchar) as plan,
+        cast(null as decimal(18, 4)) as monthly_recurring_revenue,
+        cast(null as integer) as seats,
+        cast(null as double) as limit_used_share
+    from customers_by_week
+    where weeks_until_review = 0
+
+),
+
+weeks_in_order as (
+
+    select * from weeks_with_events
+    union all
+    select * from weeks_reviewed
+
+),
+
+history_carried as (
+
+    select
+        customer_id,
+        review_week,
+        is_reviewed,
+        min(first_seen_date) over so_far as first_seen_date,
+        {% for date_column in dates %}
+        max({{ date_column }}) over so_far as {{ date_column }},
+        {% endfor %}
+        {% for counted in counts %}
+        cast(sum({{ counted }}) over so_far as bigint) as {{ counted }},
+        {% endfor %}
+        cast(sum(revenue) over so_far as decimal(18, 4)) as revenue,
+        {% for state in states %}
+        {{ last_known(state) }} over so_far as {{ state }}
+        {{- "," if not loop.last }}
+        {% endfor %}
+    from weeks_in_order
+    window so_far as (
+        partition by customer_id
+        order by review_week, is_reviewed
+        rows between unbounded preceding and current row
+    )
+
+),
+
+history_of_reviews as (
+
+    select
+        *,
+        {{ add_days("review_week", 7) }} as end_date
+    from history_carried
+    where is_reviewed
+
+),
+
+final as (
+
+    select
+        customer_id,
+        review_week,
+        end_date,
+
+        first_seen_date,
+        {{ days_between("first_seen_date", "end_date") }} as tenure_days,
+        {{ days_between("last_activity_date", "end_date") }} as days_since_last_activity,
+        {{ days_between("last_core_event_date", "end_date") }} as days_since_last_core_event,
+
+        orders as orders_ever,
+        revenue as revenue_ever,
+        last_order_date,
+        {{ days_between("last_order_date", "end_date") }} as days_since_last_order,
+
+        cast(greatest(tickets_opened - tickets_closed, 0) as integer) as open_tickets,
+        nps_score as nps_last,
+        {{ days_between("nps_date", "end_date") }} as nps_days_ago,
+
+        plan,
+        monthly_recurring_revenue,
+        seats,
+        limit_used_share,
+        cast(upgrades as integer) as upgrades_ever,
+        cast(downgrades as integer) as downgrades_ever,
+        coalesce(last_subscription_event = 'subscription_cancelled', false) as is_cancelled,
+        last_cancelled_date,
+
+        cast(members_joined - members_removed as integer) as team_size
+    from history_of_reviews
+
+)
+
+select * from final

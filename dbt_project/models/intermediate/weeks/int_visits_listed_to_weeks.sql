@@ -1,0 +1,215 @@
+with
+
+customer_days as (
+
+    select * from {{ ref('customer_days') }}
+
+),
+
+weeks_looked_back_on as (
+
+    select * from {{ ref('int_weeks_looked_back_on') }}
+
+),
+
+customers_by_week as (
+
+    select * from {{ ref('int_weeks_spread_over_customers') }}
+
+),
+
+active_days as (
+
+    select
+        customer_id,
+        local_date,
+        {{ monday_of("local_date") }} as calendar_week,
+        sessions_started,
+        session_lengths,
+        session_lengths_in_start_week,
+        {{ days_between(
+            "lag(local_date) over (partition by customer_id order by local_date)", "local_date"
+        ) }} as gap_days
+    from customer_days
+    where
+        activities > 0
+        and {{ monday_of("local_date") }} in (
+            select weeks_looked_back_on.calendar_week
+            from weeks_looked_back_on
+            where weeks_looked_back_on.weeks_ago <= 12
+        )
+
+),
+
+-- What a window holds lies side by side in these lists, so a median needs only a part of a list.
+customers_listed as (
+
+    select
+        customer_id,
+        {{ ordered_list("coalesce(gap_days, 0)", "local_date") }} as gaps,
+        {{ flattened_list(ordered_list("session_lengths", "local_date")) }}
+            as session_lengths,
+        {{ flattened_list(ordered_list("session_lengths_in_start_week", "local_date")) }}
+            as session_lengths_in_start_week
+    from active_days
+    group by customer_id
+
+),
+
+weeks_summed as (
+
+    select
+        customer_id,
+        calendar_week,
+        count(*) as visits,
+        count(*) filter (where local_date > calendar_week) as visits_after_monday,
+        sum(sessions_started) as sessions
+    from active_days
+    group by customer_id, calendar_week
+
+),
+
+-- A row for every week of a customer, so that rows before a row are weeks before a week.
+weeks_in_order as (
+
+    select
+        customers_by_week.customer_id,
+        customers_by_week.calendar_week,
+        customers_by_week.weeks_until_review,
+        coalesce(weeks_summed.visits, 0) as visits,
+        coalesce(weeks_summed.visits_after_monday, 0) as visits_after_monday,
+        coalesce(weeks_summed.sessions, 0) as sessions
+    from customers_by_week
+    left join weeks_summed
+        on
+            customers_by_week.customer_id = weeks_summed.customer_id
+            and customers_by_week.calendar_week = weeks_summed.calendar_week
+    where customers_by_week.weeks_until_review <= 12
+
+),
+
+-- 90 days are 12 weeks and Tuesday to Sunday of the week before them.
+weeks_counted as (
+
+    select
+        customer_id,
+        calendar_week as review_week,
+        weeks_until_review,
+        sum(visits) over so_far as visits_so_far,
+        sum(visits) over last_12_weeks
+        + lag(visits_after_monday, 12, 0) over so_far as visits_90d,
+        sum(sessions) over so_far as sessions_so_far,
+        sum(sessions) over last_4_weeks as sessions_28d,
+        sessions as sessions_7d
+    from weeks_in_order
+    window
+        so_far as (
+            partition by customer_id
+            order by calendar_week
+            rows between unbounded preceding and current row
+        ),
+        last_4_weeks as (
+            partition by customer_id
+            order by calendar_week
+            rows between 3 preceding and current row
+        ),
+        last_12_weeks as (
+            partition by customer_id
+            order by calendar_week
+            rows between 11 preceding and current row
+        )
+
+),
+
+-- A gap belongs to the visit that ends it and counts where the visit before is in the window too.
+-- A session of the reviewed week has the length that it had when the week ended.
+weeks_listed as (
+
+    select
+        weeks_counted.customer_id,
+        weeks_counted.review_week,
+        {{ part_of_list(
+            "customers_listed.gaps",
+            "weeks_counted.visits_so_far - weeks_counted.visits_90d + 2",
+            "weeks_counted.visits_so_far"
+        ) }} as gaps,
+        {{ joined_lists(
+            part_of_list(
+                "customers_listed.session_lengths",
+                "weeks_counted.sessions_so_far - weeks_counted.sessions_28d + 1",
+                "weeks_counted.sessions_so_far - weeks_counted.sessions_7d"
+            ),
+            part_of_list(
+                "customers_listed.session_lengths_in_start_week",
+                "weeks_counted.sessions_so_far - weeks_counted.sessions_7d + 1",
+                "weeks_counted.sessions_so_far"
+            )
+        ) }} as session_lengths
+    from weeks_counted
+    inner join customers_listed
+        on weeks_counted.customer_id = customers_listed.customer_id
+    where weeks_counted.weeks_until_review = 0
+
+),
+
+member_days_by_week as (
+
+    select
+        customer_days.customer_id,
+        weeks_looked_back_on.review_week,
+        customer_days.active_user_ids
+    from customer_days
+    inner join weeks_looked_back_on
+        on {{ monday_of("customer_days.local_date") }} = weeks_looked_back_on.calendar_week
+    where weeks_looked_back_on.weeks_ago < 4
+
+),
+
+members_by_week as (
+
+    select
+        customer_id,
+        review_week,
+        {{ explode_list("active_user_ids") }} as user_id
+    from member_days_by_week
+
+),
+
+members_counted as (
+
+    select
+        customer_id,
+        review_week,
+        count(distinct user_id) as active_members_28d
+    from members_by_week
+    group by customer_id, review_week
+
+),
+
+final as (
+
+    select
+        weeks_listed.customer_id,
+        weeks_listed.review_week,
+        {{ median_of_list("weeks_listed.session_lengths") }} / 60000000
+            as session_minutes_median_28d,
+        {{ median_of_list("weeks_listed.gaps") }} as days_between_visits_median_90d,
+        case
+            when {{ length_of_list("weeks_listed.gaps") }} >= 2
+                then {{ regularity_of_gaps(
+                    length_of_list("weeks_listed.gaps"),
+                    sum_of_list("weeks_listed.gaps"),
+                    sum_of_squares_of_list("weeks_listed.gaps")
+                ) }}
+        end as visit_regularity_90d,
+        cast(coalesce(members_counted.active_members_28d, 0) as integer)
+            as active_members_28d
+    from weeks_listed
+    left join members_counted
+        on
+            weeks_listed.customer_id = members_counted.customer_id
+            and weeks_listed.review_week = members_counted.review_week
+
+)
+
+select * from final
