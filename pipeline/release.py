@@ -73,6 +73,8 @@ def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         _swap(workspace.current_release, release)
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
+        if workspace.current_release.resolve() != release:
+            shutil.rmtree(release, ignore_errors=True)
         raise VitalsError(
             f"the release could not be written: {error.strerror or error} ({error.filename}). "
             "The last release stands as it was. Make room or give the right to write there, then run "

@@ -30,8 +30,11 @@ def show_status(workspace: Workspace, console: Console) -> None:
     console.print(_release_line(workspace, runs), markup=False, soft_wrap=True, highlight=False)
     console.print(_load_line(runs), markup=False, soft_wrap=True, highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("run", "week", "state", "seconds", "steps"):
-        table.add_column(title, no_wrap=title != "steps")
+    # A scheduler's ids are long; the name of the last release stands whole above.
+    table.add_column("run", no_wrap=True, max_width=28)
+    for title in ("week", "state", "seconds"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("steps", min_width=20)
     for run in reversed(runs[-RUNS_SHOWN:]):
         seconds = sum(value or 0 for value in run.steps.values())
         table.add_row(

@@ -18,6 +18,7 @@ import hashlib
 import io
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -174,7 +175,7 @@ class Reading:
     def _column_names(self, header: list[str]) -> tuple[str, ...]:
         """The names of a header; a column without one is called by its place: `column 3`."""
         names = tuple(name or f"column {place}" for place, name in enumerate(header, start=1))
-        repeated = sorted({name for name in names if names.count(name) > 1})
+        repeated = [name for name, count in Counter(names).items() if count > 1]
         if repeated:
             raise UnreadableFileError(f"it has the column {repeated[0]!r} twice; rename one of them")
         return names

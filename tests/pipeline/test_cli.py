@@ -136,8 +136,8 @@ def test_init_copies_a_workspace_and_refuses_to_overwrite(tmp_path: Path) -> Non
 
 def test_the_command_starts_without_the_heavy_libraries() -> None:
     code = (
-        "import sys; import pipeline.cli; heavy = {'dbt', 'great_expectations', 'sklearn', 'plotly', 'airflow',"
-        " 'duckdb', 'pandas'}; print(sorted(heavy & set(sys.modules)))"
+        "import sys; import pipeline.cli; heavy = {'dbt', 'great_expectations', 'sklearn', 'plotly',"
+        " 'airflow', 'duckdb', 'pandas'}; print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

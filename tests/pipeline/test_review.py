@@ -166,6 +166,42 @@ def test_a_second_run_gives_equal_tables(reviewed: Business, tmp_path: Path) -> 
     assert page.replace("second", "first").count("<") == first_page.count("<")
 
 
+def test_a_repeated_publication_is_a_new_release(reviewed: Business, tmp_path: Path) -> None:
+    """A scheduler repeats a task under the run id that it had."""
+    again = copy_business(reviewed, tmp_path / "demo")
+    repeated = again.vitals("publish", VITALS_RUN_ID="first")
+    assert repeated.code == 0, repeated.said
+    assert again.current.resolve().name == "first-2"
+    assert (again.data / "serving" / "releases" / "first" / "warehouse.duckdb").is_file()
+    assert (again.data / "history" / "first-2" / "churn.parquet").is_file()
+    assert not list((again.data / "serving" / "releases").glob(".*"))
+    published = (again.current / "warehouse.duckdb").resolve()
+    assert again.fingerprints("marts", database=published) == reviewed.fingerprints(
+        "marts", database=(reviewed.current / "warehouse.duckdb").resolve()
+    )
+
+
+def test_only_the_newest_releases_are_kept(reviewed: Business, tmp_path: Path) -> None:
+    again = copy_business(reviewed, tmp_path / "demo")
+    for _ in range(6):
+        assert again.vitals("publish", VITALS_RUN_ID="many").code == 0
+    kept = {path.name for path in (again.data / "serving" / "releases").iterdir()}
+    assert kept == {f"many-{number}" for number in range(2, 7)}
+    assert again.current.resolve().name == "many-6"
+
+
+def test_a_release_that_cannot_be_written_leaves_the_old_one(reviewed: Business, tmp_path: Path) -> None:
+    again = copy_business(reviewed, tmp_path / "demo")
+    serving = again.data / "serving"
+    (serving / ".current.next").mkdir()
+    (serving / ".current.next" / "in the way").touch()
+    failed = again.vitals("publish", VITALS_RUN_ID="late")
+    assert failed.code == 1
+    assert "The last release stands" in failed.said
+    assert again.current.resolve().name == "first"
+    assert [path.name for path in (serving / "releases").iterdir()] == ["first"]
+
+
 def test_cutting_the_future_changes_no_column(reviewed: Business, tmp_path: Path) -> None:
     """The row of a week is what one would compute if the stream had ended with it."""
     zone = ZoneInfo("Europe/Berlin")
