@@ -129,7 +129,7 @@ def train_churn(
     `as_of_date`; of these at most `sample_rows`, chosen by a hash of customer and week.
 
     The log says model, version, columns, parameters, rows, weeks, `trained_through` (end date of the last
-    review week learned from), base rate, versions of libraries and, under `calibration`, whether "later weeks"
+    review week learned from), base rate, versions and, under `calibration`, whether "later weeks"
     were held out or, where history is too short for that, "customers".
 
     Raises NotEnoughHistory where there are too few rows or outcomes, in words that go behind "churn is not

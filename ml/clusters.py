@@ -209,7 +209,8 @@ def score_clusters(trained: TrainedClusters, rows: pd.DataFrame) -> pd.DataFrame
 
 def _population(rows: pd.DataFrame) -> pd.DataFrame:
     require_columns(rows, ["customer_id", "review_week", "lifecycle_stage"], "clustering")
-    return rows.loc[(rows["lifecycle_stage"] != "churned").to_numpy(dtype=bool, na_value=True)]
+    stage = rows["lifecycle_stage"].astype(object)
+    return rows.loc[(stage.notna() & (stage != "churned")).to_numpy(dtype=bool)]
 
 
 def _matrix(population: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

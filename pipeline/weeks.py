@@ -101,8 +101,16 @@ def plan_weeks(warehouse: Warehouse, settings: Settings, review_week: date) -> W
     touched: dict[int, date | None] = {}
     for _, through in built:
         if through not in touched:
+            # An event that an earlier-received delivery replaced left the day on which it lay.
             touched[through] = warehouse.value(
-                f"select min({_LOCAL_DATE}) from raw.events where load_id > $through and not is_late",
+                f"""
+                select min({_LOCAL_DATE}) from (
+                    select occurred_at from raw.events where load_id > $through and not is_late
+                    union all
+                    select occurred_at from raw.replaced_events
+                    where replaced_by_load_id > $through and not is_late
+                ) as changes
+                """,
                 {"zone": settings.time_zone, "through": through},
             )
     restated = {

@@ -8,18 +8,18 @@
     (
         replace({{ scheme }}, '_', ' ') || ' ' || replace({{ segment }}, '_', ' ')
         || coalesce(
-            ': ' || cast(cast(round(100 * {{ churn_probability }}) as integer) as varchar)
-            || ' % likely to leave within ' || cast({{ horizon_days }} as varchar) || ' days',
+            ': ' || cast(cast(round(100 * {{ churn_probability }}) as integer) as string)
+            || ' % likely to leave within ' || cast({{ horizon_days }} as string) || ' days',
             ''
         )
         || coalesce(
-            '; health ' || cast(cast(round({{ health_score }}) as integer) as varchar)
+            '; health ' || cast(cast(round({{ health_score }}) as integer) as string)
             || ' of 100',
             ''
         )
         || coalesce(
             '; last active '
-            || cast({{ days_since_last_activity }} as varchar)
+            || cast({{ days_since_last_activity }} as string)
             || case when {{ days_since_last_activity }} = 1 then ' day' else ' days' end
             || ' before the week ended',
             '; never active'

@@ -74,14 +74,14 @@
     {{ keys[0] if keys | length == 1 else "row(" ~ keys | join(", ") ~ ")" }}
 {%- endmacro %}
 
-{#- Value of the row with the largest key; give keys that make the row unique -#}
+{#- Of the rows where a value is not NULL, the one with the largest key; give keys that make the row unique -#}
 {% macro value_at_largest(value, keys) -%}
-    arg_max_null({{ value }}, {{ single_key(keys) }})
+    arg_max({{ value }}, {{ single_key(keys) }})
 {%- endmacro %}
 
-{#- Value of the row with the smallest key; give keys that make the row unique -#}
+{#- The same with the smallest key -#}
 {% macro value_at_smallest(value, keys) -%}
-    arg_min_null({{ value }}, {{ single_key(keys) }})
+    arg_min({{ value }}, {{ single_key(keys) }})
 {%- endmacro %}
 
 {#- In a window: the newest value that is not NULL -#}

@@ -1,4 +1,4 @@
-{% set outcomes = ("activity", "core_event", "cancellation", "upgrade") %}
+{% set kinds = ("activity", "core_event", "cancellation", "upgrade") %}
 
 with
 
@@ -60,7 +60,7 @@ outcomes_found as (
     select
         customer_id,
         review_week,
-        {% for outcome in outcomes %}
+        {% for outcome in kinds %}
         min({{ outcome }}_date) over afterwards as next_{{ outcome }}_date,
         {% endfor %}
         sum(revenue) over next_90_days as revenue_next_90d
@@ -79,12 +79,15 @@ outcomes_found as (
 
 ),
 
--- The horizon is a setting of at most 365 days, so an order can follow the 53 weeks before its own.
+-- The horizon is a setting of at most 365 days, so an order can follow the 53 weeks
+-- before its own.
 orders_counted as (
 
     select
         customer_days.customer_id,
-        {{ add_days(monday_of("customer_days.local_date"), "-7 * weeks_earlier.number") }}
+        {{ add_days(
+            monday_of("customer_days.local_date"), "-7 * weeks_earlier.number"
+        ) }}
             as review_week,
         sum(customer_days.orders) as orders_next
     from customer_days
@@ -92,7 +95,10 @@ orders_counted as (
     inner join run_parameters
         on
             {{ days_between(
-                add_days(monday_of("customer_days.local_date"), "7 - 7 * weeks_earlier.number"),
+                add_days(
+                    monday_of("customer_days.local_date"),
+                    "7 - 7 * weeks_earlier.number"
+                ),
                 "customer_days.local_date"
             ) }} < run_parameters.churn_horizon_days
     where
@@ -100,11 +106,13 @@ orders_counted as (
         and weeks_earlier.number > 0
     group by
         customer_days.customer_id,
-        {{ add_days(monday_of("customer_days.local_date"), "-7 * weeks_earlier.number") }}
+        {{ add_days(
+            monday_of("customer_days.local_date"), "-7 * weeks_earlier.number"
+        ) }}
 
 ),
 
-labels_with_maturity as (
+outcomes as (
 
     select
         outcomes_found.customer_id,
@@ -112,11 +120,13 @@ labels_with_maturity as (
         run_parameters.churn_definition,
         run_parameters.churn_horizon_days as horizon_days,
         run_parameters.observed_until_date,
-        {{ add_days("outcomes_found.review_week", "7 + run_parameters.churn_horizon_days") }}
+        {{ add_days(
+            "outcomes_found.review_week", "7 + run_parameters.churn_horizon_days"
+        ) }}
             as matures_on,
         {{ add_days("outcomes_found.review_week", "7 + 7") }} as matures_on_7d,
         {{ add_days("outcomes_found.review_week", "7 + 90") }} as matures_on_90d,
-        {% for outcome in outcomes %}
+        {% for outcome in kinds %}
         outcomes_found.next_{{ outcome }}_date,
         {% endfor %}
         coalesce(orders_counted.orders_next, 0) as orders_next,
@@ -134,54 +144,54 @@ labels_with_maturity as (
 final as (
 
     select
-        labels_with_maturity.customer_id,
-        labels_with_maturity.review_week,
-        cast(labels_with_maturity.horizon_days as integer) as horizon_days,
-        labels_with_maturity.matures_on,
+        outcomes.customer_id,
+        outcomes.review_week,
+        cast(outcomes.horizon_days as integer) as horizon_days,
+        outcomes.matures_on,
         case
-            when labels_with_maturity.matures_on > labels_with_maturity.observed_until_date
+            when outcomes.matures_on > outcomes.observed_until_date
                 then null
-            when labels_with_maturity.churn_definition = 'cancellation'
+            when outcomes.churn_definition = 'cancellation'
                 then coalesce(
-                    labels_with_maturity.next_cancellation_date
-                    < labels_with_maturity.matures_on, false
+                    outcomes.next_cancellation_date
+                    < outcomes.matures_on, false
                 )
             else coalesce(
-                labels_with_maturity.next_core_event_date >= labels_with_maturity.matures_on,
+                outcomes.next_core_event_date >= outcomes.matures_on,
                 true
             )
         end as churned_next,
         case
-            when labels_with_maturity.matures_on_7d <= labels_with_maturity.observed_until_date
+            when outcomes.matures_on_7d <= outcomes.observed_until_date
                 then coalesce(
-                    labels_with_maturity.next_activity_date
-                    < labels_with_maturity.matures_on_7d, false
+                    outcomes.next_activity_date
+                    < outcomes.matures_on_7d, false
                 )
         end as active_next_7d,
         case
             when
                 event_kinds.has_subscriptions
-                and labels_with_maturity.matures_on_90d
-                <= labels_with_maturity.observed_until_date
+                and outcomes.matures_on_90d
+                <= outcomes.observed_until_date
                 then coalesce(
-                    labels_with_maturity.next_upgrade_date
-                    < labels_with_maturity.matures_on_90d, false
+                    outcomes.next_upgrade_date
+                    < outcomes.matures_on_90d, false
                 )
         end as upgraded_next_90d,
         case
             when
                 event_kinds.has_orders
-                and labels_with_maturity.matures_on <= labels_with_maturity.observed_until_date
-                then cast(labels_with_maturity.orders_next as integer)
+                and outcomes.matures_on <= outcomes.observed_until_date
+                then cast(outcomes.orders_next as integer)
         end as orders_next,
         case
             when
                 event_kinds.has_orders
-                and labels_with_maturity.matures_on_90d
-                <= labels_with_maturity.observed_until_date
-                then cast(labels_with_maturity.revenue_next_90d as decimal(18, 4))
+                and outcomes.matures_on_90d
+                <= outcomes.observed_until_date
+                then cast(outcomes.revenue_next_90d as decimal(18, 4))
         end as revenue_next_90d
-    from labels_with_maturity
+    from outcomes
     cross join event_kinds
 
 )

@@ -85,9 +85,11 @@ final as (
         {% for days in (7, 28, 90) %}
         usage.sessions_{{ days }}d,
         {% endfor %}
-        cast(usage.session_microseconds_28d as double) / 60000000 as session_minutes_28d,
+        cast(usage.session_microseconds_28d as double) / 60000000
+            as session_minutes_28d,
         visits.session_minutes_median_28d,
-        {{ share_of("usage.activities_28d", "usage.sessions_28d") }} as events_per_session_28d,
+        {{ share_of("usage.activities_28d", "usage.sessions_28d") }}
+            as events_per_session_28d,
         case
             when event_kinds.has_pages
                 then {{ share_of("usage.pages_28d", "usage.sessions_28d") }}
@@ -126,24 +128,29 @@ final as (
         order_rhythm.days_between_orders_median,
         order_rhythm.order_regularity,
         {{ add_days(
-            "history.last_order_date", "floor(order_rhythm.days_between_orders_median + 0.5)"
+            "history.last_order_date",
+            "floor(order_rhythm.days_between_orders_median + 0.5)"
         ) }} as expected_next_order_date,
         transactions.product_categories_365d,
         transactions.top_category_365d,
         transactions.category_concentration_365d,
-        {{ share_of("transactions.discounted_orders_365d", "transactions.orders_365d") }}
+        {{ share_of(
+            "transactions.discounted_orders_365d", "transactions.orders_365d"
+        ) }}
             as discounted_order_share_365d,
         {{ share_of(
             "transactions.discount_365d",
             "(transactions.order_revenue_365d + transactions.discount_365d)"
         ) }} as discount_share_365d,
-        -- Orders a week in the weeks with an offer over those in the weeks without, of the last 52 weeks
-        -- or of as many as the customer is known.
+        -- Orders a week in the weeks with an offer over those in the weeks without, of
+        -- the last 52 weeks or of as many as the customer is known.
         {{ share_of(
-            share_of("transactions.orders_in_offer_weeks_52w", "transactions.offer_weeks_52w"),
+            share_of(
+                "transactions.orders_in_offer_weeks_52w", "transactions.offer_weeks_52w"
+            ),
             share_of(
                 "(transactions.orders_52w - transactions.orders_in_offer_weeks_52w)",
-                "(least(52, ceil(history.tenure_days / 7.0)) - transactions.offer_weeks_52w)"
+                "(history.weeks_known_52w - transactions.offer_weeks_52w)"
             )
         ) }} as discount_response,
         case
@@ -185,15 +192,20 @@ final as (
         end as monthly_recurring_revenue,
         history.seats,
         history.limit_used_share,
-        case when event_kinds.has_subscriptions then history.upgrades_ever end as upgrades_ever,
+        case when event_kinds.has_subscriptions then history.upgrades_ever end
+            as upgrades_ever,
         case when event_kinds.has_subscriptions then history.downgrades_ever end
             as downgrades_ever,
-        case when event_kinds.has_subscriptions then history.is_cancelled end as is_cancelled,
-        case when history.is_cancelled then history.last_cancelled_date end as cancelled_date,
+        case when event_kinds.has_subscriptions then history.is_cancelled end
+            as is_cancelled,
+        case when history.is_cancelled then history.last_cancelled_date end
+            as cancelled_date,
 
-        case when event_kinds.has_teams then coalesce(visits.active_members_28d, 0) end as active_members_28d,
+        case when event_kinds.has_teams then coalesce(visits.active_members_28d, 0) end
+            as active_members_28d,
         case when event_kinds.has_teams then history.team_size end as team_size,
-        case when event_kinds.has_teams then usage.team_change_28d end as team_change_28d,
+        case when event_kinds.has_teams then usage.team_change_28d end
+            as team_change_28d,
         case
             when event_kinds.has_teams
                 then {{ capped_share_of(

@@ -47,7 +47,8 @@ days_with_events as (
         count(*) filter (where is_activity and event_name = 'page_viewed') as pages,
         bit_or(case when is_activity then {{ bit_at("feature_number") }} end)
             as feature_mask,
-        {{ distinct_list("case when is_activity then user_id end") }} as active_user_ids,
+        {{ distinct_list("case when is_activity then user_id end") }}
+            as active_user_ids,
         count(*) filter (where is_listed and event_name = 'team_member_joined')
             as members_joined,
         count(*) filter (where is_listed and event_name = 'team_member_removed')
@@ -79,8 +80,9 @@ days_with_session_time as (
 
 ),
 
--- A session cannot outlast its start week by more than its cap, a day at most, so its length as of
--- the end of the start week and its whole length are all that any week needs.
+-- A session cannot outlast its start week by more than its cap, a day at most, so its
+-- length as of the end of the start week and its whole length are all that any week
+-- needs.
 sessions_by_week as (
 
     select
@@ -123,7 +125,8 @@ days_with_session_starts as (
         local_date,
         count(*) as sessions_started,
         {{ sorted_list("session_length") }} as session_lengths,
-        {{ sorted_list("session_length_in_start_week") }} as session_lengths_in_start_week
+        {{ sorted_list("session_length_in_start_week") }}
+            as session_lengths_in_start_week
     from sessions_of_customers
     group by customer_id, local_date
 
@@ -171,14 +174,12 @@ days_with_subscription_events as (
         count(*) filter (where event_name = 'subscription_cancelled') as cancellations,
         {{ value_at_largest("event_name", ["occurred_at", "event_id"]) }}
             as last_subscription_event,
-        {{ value_at_largest("plan", ["occurred_at", "event_id"]) }}
-            filter (where plan is not null) as plan,
+        {{ value_at_largest("plan", ["occurred_at", "event_id"]) }} as plan,
         {{ value_at_largest("monthly_recurring_revenue", ["occurred_at", "event_id"]) }}
-            filter (where monthly_recurring_revenue is not null) as monthly_recurring_revenue,
-        {{ value_at_largest("seats", ["occurred_at", "event_id"]) }}
-            filter (where seats is not null) as seats,
+            as monthly_recurring_revenue,
+        {{ value_at_largest("seats", ["occurred_at", "event_id"]) }} as seats,
         {{ value_at_largest("limit_used_share", ["occurred_at", "event_id"]) }}
-            filter (where limit_used_share is not null) as limit_used_share
+            as limit_used_share
     from subscription_events
     group by customer_id, local_date
 
@@ -193,8 +194,7 @@ days_with_support_events as (
         count(*) filter (where event_name = 'ticket_closed') as tickets_closed,
         sum(sentiment) as sentiment_sum,
         count(sentiment) as sentiments,
-        {{ value_at_largest("nps_score", ["occurred_at", "event_id"]) }}
-            filter (where nps_score is not null) as nps_score
+        {{ value_at_largest("nps_score", ["occurred_at", "event_id"]) }} as nps_score
     from support_events
     group by customer_id, local_date
 

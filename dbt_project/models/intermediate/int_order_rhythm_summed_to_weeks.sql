@@ -63,7 +63,9 @@ final as (
         days_between_orders_median,
         case
             when gaps >= 2
-                then {{ regularity_of_gaps("gaps", "gap_days_sum", "gap_days_squared_sum") }}
+                then {{ regularity_of_gaps(
+                    "gaps", "gap_days_sum", "gap_days_squared_sum"
+                ) }}
         end as order_regularity
     from gaps_summed
 

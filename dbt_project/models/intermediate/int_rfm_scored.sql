@@ -42,7 +42,8 @@ buyers_ranked as (
         customer_id,
         review_week,
         count(*) over (partition by review_week) as buyers,
-        rank() over (partition by review_week order by last_order_date_365d) as recency_rank,
+        rank() over (partition by review_week order by last_order_date_365d)
+            as recency_rank,
         rank() over (partition by review_week order by orders_365d) as frequency_rank,
         rank() over (partition by review_week order by revenue_365d) as monetary_rank
     from buyers

@@ -41,8 +41,8 @@ usage_of_run as (
 
 ),
 
--- Least squares over positions 1 to n: their squared distances from the mean sum to 42 for n = 8 and to
--- 143 for n = 12.
+-- Least squares over positions 1 to n: their squared distances from the mean sum to 42
+-- for n = 8 and to 143 for n = 12.
 lines_fitted as (
 
     select
@@ -122,7 +122,7 @@ weeks_measured as (
 
 ),
 
-trends_named as (
+trends as (
 
     select
         *,
@@ -145,30 +145,36 @@ trends_named as (
 
 ),
 
-engagement_named as (
+levels as (
 
     select
-        trends_named.*,
+        trends.*,
         event_kinds.features_on_offer,
         case
             when
-                trends_named.days_since_last_activity is null
-                or trends_named.quiet_days >= run_parameters.disengaged_after_quiet_days
+                trends.days_since_last_activity is null
+                or trends.quiet_days >= run_parameters.disengaged_after_quiet_days
                 then 'disengaged'
             when
-                trends_named.active_days_28d >= run_parameters.highly_engaged_active_days_28d
-                and trends_named.features_used_28d
-                >= least(run_parameters.highly_engaged_features, event_kinds.features_on_offer)
+                trends.active_days_28d >= run_parameters.highly_engaged_active_days_28d
+                and trends.features_used_28d
+                >= least(
+                    run_parameters.highly_engaged_features,
+                    event_kinds.features_on_offer
+                )
                 then 'highly_engaged'
             when
-                trends_named.active_weeks_4 = 4
-                and trends_named.features_used_28d
-                >= least(run_parameters.moderately_engaged_features, event_kinds.features_on_offer)
+                trends.active_weeks_4 = 4
+                and trends.features_used_28d
+                >= least(
+                    run_parameters.moderately_engaged_features,
+                    event_kinds.features_on_offer
+                )
                 then 'moderately_engaged'
-            when trends_named.activities_28d > 0 then 'lightly_engaged'
+            when trends.activities_28d > 0 then 'lightly_engaged'
             else 'barely_engaged'
         end as engagement_level
-    from trends_named
+    from trends
     cross join run_parameters
     cross join event_kinds
 
@@ -177,41 +183,41 @@ engagement_named as (
 final as (
 
     select
-        engagement_named.customer_id,
-        engagement_named.review_week,
-        engagement_named.usage_slope_8w,
-        engagement_named.usage_slope_12w,
-        engagement_named.usage_trend,
-        engagement_named.engagement_level,
+        levels.customer_id,
+        levels.review_week,
+        levels.usage_slope_8w,
+        levels.usage_slope_12w,
+        levels.usage_trend,
+        levels.engagement_level,
         case
             when
-                engagement_named.is_cancelled
-                or engagement_named.quiet_days > run_parameters.churned_after_quiet_days
+                levels.is_cancelled
+                or levels.quiet_days > run_parameters.churned_after_quiet_days
                 then 'churned'
-            when engagement_named.quiet_days > run_parameters.dormant_after_quiet_days
+            when levels.quiet_days > run_parameters.dormant_after_quiet_days
                 then 'dormant'
-            when engagement_named.tenure_days <= run_parameters.onboarding_up_to_tenure_days
+            when levels.tenure_days <= run_parameters.onboarding_up_to_tenure_days
                 then 'onboarding'
             when
-                engagement_named.usage_trend = 'declining'
+                levels.usage_trend = 'declining'
                 or (
-                    engagement_named.usage_change_28d <= run_parameters.at_risk_usage_change_share
-                    and engagement_named.core_events_28d_before
+                    levels.usage_change_28d <= run_parameters.at_risk_usage_change_share
+                    and levels.core_events_28d_before
                     >= run_parameters.at_risk_core_events_before
                 )
                 then 'at_risk'
-            when engagement_named.tenure_days <= run_parameters.adopting_up_to_tenure_days
+            when levels.tenure_days <= run_parameters.adopting_up_to_tenure_days
                 then 'adopting'
             when
-                engagement_named.engagement_level = 'highly_engaged'
-                and engagement_named.core_events_rank_share
+                levels.engagement_level = 'highly_engaged'
+                and levels.core_events_rank_share
                 >= run_parameters.power_user_rank_share
-                and engagement_named.features_used_28d
-                >= least(run_parameters.power_user_features, engagement_named.features_on_offer)
+                and levels.features_used_28d
+                >= least(run_parameters.power_user_features, levels.features_on_offer)
                 then 'power_user'
             else 'established'
         end as lifecycle_stage
-    from engagement_named
+    from levels
     cross join run_parameters
 
 )

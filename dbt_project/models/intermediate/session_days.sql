@@ -43,16 +43,21 @@ activities_with_gaps as (
         activities.*,
         run_parameters.session_timeout_microseconds as timeout_microseconds,
         run_parameters.session_cap_microseconds as cap_microseconds,
-        {{ microseconds_between("activities.previous_occurred_at", "activities.occurred_at") }}
+        {{ microseconds_between(
+            "activities.previous_occurred_at", "activities.occurred_at"
+        ) }}
             as gap_microseconds,
-        {{ microseconds_between("activities.occurred_at", "activities.next_occurred_at") }}
+        {{ microseconds_between(
+            "activities.occurred_at", "activities.next_occurred_at"
+        ) }}
             as next_gap_microseconds
     from activities
     cross join run_parameters
 
 ),
 
--- A burst ends after a gap longer than the timeout; a gap of exactly the timeout does not end it.
+-- A burst ends after a gap longer than the timeout; a gap of exactly the timeout does
+-- not end it.
 activities_in_bursts as (
 
     select
@@ -73,7 +78,8 @@ activities_in_bursts as (
 
 ),
 
--- A session is a burst, divided at each full length of the cap after the burst's first event.
+-- A session is a burst, divided at each full length of the cap after the burst's first
+-- event.
 activities_in_divisions as (
 
     select
@@ -103,8 +109,8 @@ activities_in_sessions as (
 
     select
         *,
-        division is distinct from previous_division as starts_session,
-        division is distinct from next_division as ends_session
+        coalesce(previous_division, -1) <> division as starts_session,
+        coalesce(next_division, -1) <> division as ends_session
     from activities_in_divisions
 
 ),
@@ -125,9 +131,11 @@ final as (
         count(*) as activities,
         count(*) filter (where is_core) as core_events,
         count(*) filter (where is_page) as pages,
-        -- Time belongs to the day of the event that ends the gap: what came later cannot change it.
+        -- Time belongs to the day of the event that ends the gap: what came later
+        -- cannot change it.
         cast(
-            coalesce(sum(gap_microseconds) filter (where not starts_session), 0) as bigint
+            coalesce(sum(gap_microseconds) filter (where not starts_session), 0)
+            as bigint
         ) as session_microseconds,
 
         min(occurred_at) as first_activity_at,

@@ -15,7 +15,7 @@ sessions_measured as (
 
         -- The first customer that an event of the session names.
         {{ value_at_smallest("customer_id", ["first_activity_at", "customer_id"]) }}
-            filter (where customer_id is not null) as customer_id,
+            as customer_id,
         max(entry_page) as entry_page,
         max(exit_page) as exit_page,
         max(channel) as channel,
@@ -36,7 +36,7 @@ sessions_measured as (
 final as (
 
     select
-        {{ hashed_id(["actor_id", "cast(started_at as varchar)"]) }} as session_id,
+        {{ hashed_id(["actor_id", "cast(started_at as string)"]) }} as session_id,
         actor_id,
         customer_id,
 

@@ -2,12 +2,6 @@
 
 with
 
-run_parameters as (
-
-    select * from {{ source('ops', 'run_parameters') }}
-
-),
-
 scored_weeks as (
 
     select * from {{ ref('int_scores_joined_to_weeks') }}
@@ -62,12 +56,6 @@ final as (
         scored_weeks.cluster_name,
         scored_weeks.centrality_share
     from scored_weeks
-    cross join run_parameters
-    where
-        scored_weeks.review_week <= run_parameters.newest_review_week
-        and scored_weeks.review_week > {{ add_days(
-            "run_parameters.newest_review_week", "-7 * run_parameters.marts_history_weeks"
-        ) }}
 
 )
 

@@ -2,6 +2,12 @@
 
 with
 
+run_parameters as (
+
+    select * from {{ source('ops', 'run_parameters') }}
+
+),
+
 customer_weeks as (
 
     select * from {{ ref('customer_weeks') }}
@@ -40,6 +46,13 @@ final as (
         clusters.cluster_name,
         clusters.centrality_share
     from customer_weeks
+    inner join run_parameters
+        on
+            customer_weeks.review_week <= run_parameters.newest_review_week
+            and customer_weeks.review_week > {{ add_days(
+                "run_parameters.newest_review_week",
+                "-7 * run_parameters.marts_history_weeks"
+            ) }}
     left join churn
         on
             customer_weeks.customer_id = churn.customer_id

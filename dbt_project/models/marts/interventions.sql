@@ -49,7 +49,8 @@ segments_of_customers as (
 
 ),
 
--- One action a customer: the first of the playbook that applies, so nobody is called by three teams.
+-- One action a customer: the first of the playbook that applies, so nobody is called by
+-- three teams.
 actions_in_order as (
 
     select
@@ -82,7 +83,8 @@ actions_chosen as (
         actions_in_order.assumed_uplift,
         actions_in_order.message,
         cast(
-            actions_in_order.assumed_uplift * cast(customers_of_review.yearly_value as double)
+            actions_in_order.assumed_uplift
+            * cast(customers_of_review.yearly_value as double)
             - actions_in_order.cost as decimal(18, 4)
         ) as priority_score,
         customers_of_review.churn_probability,
@@ -106,7 +108,8 @@ actions_ranked as (
         cast(
             row_number() over (
                 partition by owner_team
-                order by priority_score desc, churn_score desc nulls last, customer_id asc
+                order by
+                    priority_score desc, churn_score desc nulls last, customer_id asc
             ) as integer
         ) as rank
     from actions_chosen

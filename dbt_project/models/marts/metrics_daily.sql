@@ -23,14 +23,16 @@ days_until_review as (
     select customer_days.*
     from customer_days
     inner join run_parameters
-        on customer_days.local_date < {{ add_days("run_parameters.newest_review_week", 7) }}
+        on
+            customer_days.local_date
+            < {{ add_days("run_parameters.newest_review_week", 7) }}
 
 ),
 
 span as (
 
     select
-        min(local_date) as first_date,
+        min(days_until_review.local_date) as first_date,
         max({{ add_days("run_parameters.newest_review_week", 6) }}) as last_date
     from days_until_review
     cross join run_parameters
@@ -40,8 +42,9 @@ span as (
 calendar as (
 
     select calendar_days.day as activity_date
-    from {{ days_from("(select first_date from span)", "(select last_date from span)") }}
-        as calendar_days
+    from {{ days_from(
+        "(select span.first_date from span)", "(select span.last_date from span)"
+    ) }} as calendar_days
 
 ),
 
@@ -50,15 +53,18 @@ active_days as (
     select
         customer_id,
         local_date,
-        lead(local_date) over (partition by customer_id order by local_date) as next_date,
-        lag(local_date) over (partition by customer_id order by local_date) as previous_date
+        lead(local_date) over (partition by customer_id order by local_date)
+            as next_date,
+        lag(local_date) over (partition by customer_id order by local_date)
+            as previous_date
     from days_until_review
     where activities > 0
 
 ),
 
--- An active day keeps its customer in the trailing windows until the next one takes over, so each
--- customer counts once a day: spread only over the days up to the next active day.
+-- An active day keeps its customer in the trailing windows until the next one takes
+-- over, so each customer counts once a day: spread only over the days up to the next
+-- active day.
 active_windows as (
 
     select
@@ -73,7 +79,8 @@ active_windows as (
     cross join {{ numbers_to(27) }} as days_later
     where
         active_days.next_date is null
-        or {{ add_days("active_days.local_date", "days_later.number") }} < active_days.next_date
+        or active_days.next_date
+        > {{ add_days("active_days.local_date", "days_later.number") }}
     group by {{ add_days("active_days.local_date", "days_later.number") }}
 
 ),
@@ -99,12 +106,14 @@ final as (
         coalesce(active_windows.active_customers_7d, 0) as active_customers_7d,
         coalesce(active_windows.active_customers_28d, 0) as active_customers_28d,
         active_windows.active_customers
-        / cast(nullif(active_windows.active_customers_28d, 0) as double) as stickiness_share,
+        / cast(nullif(active_windows.active_customers_28d, 0) as double)
+            as stickiness_share,
         coalesce(active_windows.new_customers, 0) as new_customers,
         cast(coalesce(days_summed.activities, 0) as bigint) as activities,
         cast(coalesce(days_summed.sessions, 0) as bigint) as sessions,
         case
-            when event_kinds.has_orders then cast(coalesce(days_summed.orders, 0) as bigint)
+            when event_kinds.has_orders
+                then cast(coalesce(days_summed.orders, 0) as bigint)
         end as orders,
         case
             when event_kinds.has_orders

@@ -48,12 +48,14 @@ active_weeks as (
 
 ),
 
-active_weeks_with_previous as (
+active_weeks_with_neighbours as (
 
     select
-        *,
+        review_week,
         lag(review_week) over (partition by customer_id order by review_week)
-            as previous_active_week
+            as previous_active_week,
+        lead(review_week) over (partition by customer_id order by review_week)
+            as next_active_week
     from active_weeks
 
 ),
@@ -70,8 +72,21 @@ activity_counted as (
         count(*) filter (
             where previous_active_week < {{ add_days("review_week", -7) }}
         ) as resurrected_customers
-    from active_weeks_with_previous
+    from active_weeks_with_neighbours
     group by review_week
+
+),
+
+quiet_counted as (
+
+    select
+        {{ add_days("review_week", 7) }} as review_week,
+        count(*) as gone_quiet_customers
+    from active_weeks_with_neighbours
+    where
+        next_active_week is null
+        or next_active_week > {{ add_days("review_week", 7) }}
+    group by {{ add_days("review_week", 7) }}
 
 ),
 
@@ -94,32 +109,33 @@ known_counted as (
 stages_with_previous as (
 
     select
+        customer_id,
         review_week,
         lifecycle_stage,
-        lag(lifecycle_stage) over (partition by customer_id order by review_week)
-            as previous_stage,
         lag(review_week) over (partition by customer_id order by review_week)
-            as previous_week
+            as previous_week,
+        lag(lifecycle_stage) over (partition by customer_id order by review_week)
+            as previous_stage
     from customer_weeks
 
 ),
 
--- Who is churned now and was not a week ago; unknown where the week before was not built.
+-- Who is churned now and was not a week ago; unknown where the week before was not
+-- built.
 churn_counted as (
 
     select
-        stages_with_previous.review_week,
-        count(*) filter (
-            where
-            stages_with_previous.lifecycle_stage = 'churned'
-            and coalesce(stages_with_previous.previous_stage, '') <> 'churned'
-        ) as churned_customers
+        review_week,
+        case
+            when max(previous_week) = {{ add_days("review_week", -7) }}
+                then count(*) filter (
+                    where
+                    lifecycle_stage = 'churned'
+                    and coalesce(previous_stage, 'unknown before') <> 'churned'
+                )
+        end as churned_customers
     from stages_with_previous
-    where
-        stages_with_previous.review_week > (
-            select min(customer_weeks.review_week) from customer_weeks
-        )
-    group by stages_with_previous.review_week
+    group by review_week
 
 ),
 
@@ -137,6 +153,7 @@ weeks_joined as (
         coalesce(activity_counted.new_customers, 0) as new_customers,
         coalesce(activity_counted.retained_customers, 0) as retained_customers,
         coalesce(activity_counted.resurrected_customers, 0) as resurrected_customers,
+        coalesce(quiet_counted.gone_quiet_customers, 0) as gone_quiet_customers,
         coalesce(
             lag(activity_counted.active_customers) over (order by weeks.review_week), 0
         ) as previous_active_customers,
@@ -147,6 +164,8 @@ weeks_joined as (
     from weeks
     left join activity_counted
         on weeks.review_week = activity_counted.review_week
+    left join quiet_counted
+        on weeks.review_week = quiet_counted.review_week
     left join known_counted
         on weeks.review_week = known_counted.review_week
     left join churn_counted
@@ -163,18 +182,19 @@ final as (
         weeks_joined.new_customers,
         weeks_joined.retained_customers,
         weeks_joined.resurrected_customers,
-        weeks_joined.previous_active_customers - weeks_joined.retained_customers
-            as gone_quiet_customers,
+        weeks_joined.gone_quiet_customers,
         weeks_joined.previous_active_customers,
         metrics_daily.active_customers_28d,
         weeks_joined.active_customers
-        / cast(nullif(metrics_daily.active_customers_28d, 0) as double) as stickiness_share,
+        / cast(nullif(metrics_daily.active_customers_28d, 0) as double)
+            as stickiness_share,
         weeks_joined.churned_customers,
         case
             when event_kinds.has_orders then cast(weeks_joined.orders as bigint)
         end as orders,
         case
-            when event_kinds.has_orders then cast(weeks_joined.revenue as decimal(18, 4))
+            when event_kinds.has_orders
+                then cast(weeks_joined.revenue as decimal(18, 4))
         end as revenue,
         cast(
             weeks_joined.revenue / cast(nullif(weeks_joined.orders, 0) as double)

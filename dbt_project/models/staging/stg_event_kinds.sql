@@ -15,7 +15,8 @@ final as (
         coalesce(bool_or(event_name = 'order_completed'), false) as has_orders,
         coalesce(bool_or(event_name = 'order_refunded'), false) as has_refunds,
         coalesce(bool_or(event_name = 'ticket_opened'), false) as has_tickets,
-        coalesce(bool_or(event_name = 'subscription_started'), false) as has_subscriptions,
+        coalesce(bool_or(event_name = 'subscription_started'), false)
+            as has_subscriptions,
         coalesce(bool_or(event_name = 'team_member_joined'), false) as has_teams
     from event_catalogue
 

@@ -24,7 +24,8 @@ product_features as (
 
 ),
 
--- Events that came after the lateness limit stay in raw and are counted in ops.late_events_daily.
+-- Events that came after the lateness limit stay in raw and are counted in
+-- ops.late_events_daily.
 events_in_time as (
 
     select * from events

@@ -26,7 +26,8 @@ final as (
 
         nullif({{ json_text("product", "$.category") }}, '') as category,
 
-        coalesce({{ json_number("product", "$.quantity", "decimal(18, 4)") }}, 1) as quantity,
+        coalesce({{ json_number("product", "$.quantity", "decimal(18, 4)") }}, 1)
+            as quantity,
 
         local_date
     from products_listed

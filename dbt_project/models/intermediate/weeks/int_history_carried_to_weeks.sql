@@ -1,14 +1,14 @@
 {% set dates = (
-    "last_activity_date", "last_core_event_date", "last_order_date", "last_cancelled_date",
-    "nps_date"
+    "last_activity_date", "last_core_event_date", "last_order_date",
+    "last_cancelled_date", "nps_date"
 ) %}
 {% set counts = (
-    "orders", "tickets_opened", "tickets_closed", "upgrades", "downgrades", "members_joined",
-    "members_removed"
+    "orders", "tickets_opened", "tickets_closed", "upgrades", "downgrades",
+    "members_joined", "members_removed"
 ) %}
 {% set states = (
-    "nps_score", "last_subscription_event", "plan", "monthly_recurring_revenue", "seats",
-    "limit_used_share"
+    "nps_score", "last_subscription_event", "plan", "monthly_recurring_revenue",
+    "seats", "limit_used_share"
 ) %}
 
 with
@@ -66,12 +66,11 @@ weeks_with_events as (
         {% for counted in counts %}
         sum({{ counted }}) as {{ counted }},
         {% endfor %}
-        sum(revenue) as revenue,
         {% for state in states %}
         {{ value_at_largest(state, ["local_date", "known_from_date"]) }}
-            filter (where {{ state }} is not null) as {{ state }}
-        {{- "," if not loop.last }}
+            as {{ state }},
         {% endfor %}
+        sum(revenue) as revenue
     from days_known_by_week
     group by customer_id, known_week
 
@@ -90,13 +89,13 @@ weeks_reviewed as (
         {% for counted in counts %}
         0 as {{ counted }},
         {% endfor %}
-        0 as revenue,
         cast(null as integer) as nps_score,
-        cast(null as varchar) as last_subscription_event,
-        cast(null as varchar) as plan,
+        cast(null as string) as last_subscription_event,
+        cast(null as string) as plan,
         cast(null as decimal(18, 4)) as monthly_recurring_revenue,
         cast(null as integer) as seats,
-        cast(null as double) as limit_used_share
+        cast(null as double) as limit_used_share,
+        0 as revenue
     from customers_by_week
     where weeks_until_review = 0
 
@@ -123,11 +122,10 @@ history_carried as (
         {% for counted in counts %}
         cast(sum({{ counted }}) over so_far as bigint) as {{ counted }},
         {% endfor %}
-        cast(sum(revenue) over so_far as decimal(18, 4)) as revenue,
         {% for state in states %}
-        {{ last_known(state) }} over so_far as {{ state }}
-        {{- "," if not loop.last }}
+        {{ last_known(state) }} over so_far as {{ state }},
         {% endfor %}
+        cast(sum(revenue) over so_far as decimal(18, 4)) as revenue
     from weeks_in_order
     window so_far as (
         partition by customer_id
@@ -156,8 +154,14 @@ final as (
 
         first_seen_date,
         {{ days_between("first_seen_date", "end_date") }} as tenure_days,
-        {{ days_between("last_activity_date", "end_date") }} as days_since_last_activity,
-        {{ days_between("last_core_event_date", "end_date") }} as days_since_last_core_event,
+        cast(
+            least(52, ceil({{ days_between("first_seen_date", "end_date") }} / 7.0))
+            as integer
+        ) as weeks_known_52w,
+        {{ days_between("last_activity_date", "end_date") }}
+            as days_since_last_activity,
+        {{ days_between("last_core_event_date", "end_date") }}
+            as days_since_last_core_event,
 
         orders as orders_ever,
         revenue as revenue_ever,
@@ -174,7 +178,8 @@ final as (
         limit_used_share,
         cast(upgrades as integer) as upgrades_ever,
         cast(downgrades as integer) as downgrades_ever,
-        coalesce(last_subscription_event = 'subscription_cancelled', false) as is_cancelled,
+        coalesce(last_subscription_event = 'subscription_cancelled', false)
+            as is_cancelled,
         last_cancelled_date,
 
         cast(members_joined - members_removed as integer) as team_size

@@ -56,11 +56,13 @@ weeks_summed as (
         calendar_week,
         {% for column in summed %}
         sum({{ column }}) as {{ column }},
-        sum(case when local_date = {{ add_days("calendar_week", 6) }} then {{ column }} end)
+        sum({{ column }}) filter (where local_date = {{ add_days("calendar_week", 6) }})
             as {{ column }}_on_sunday,
         {% endfor %}
-        sum(case when local_date > calendar_week then orders end) as orders_after_monday,
-        sum(case when local_date > calendar_week then revenue end) as revenue_after_monday,
+        sum(case when local_date > calendar_week then orders end)
+            as orders_after_monday,
+        sum(case when local_date > calendar_week then revenue end)
+            as revenue_after_monday,
         max(case when orders > 0 then local_date end) as last_order_date,
         max(case when offers_received > 0 then 1 else 0 end) as offer_weeks
     from days_in_reach
@@ -80,7 +82,8 @@ days_by_week as (
         on
             days_in_reach.calendar_week = weeks_looked_back_on.calendar_week
             and days_in_reach.known_from_date < weeks_looked_back_on.end_date
-            and days_in_reach.local_date >= {{ add_days("weeks_looked_back_on.end_date", -365) }}
+            and days_in_reach.local_date
+            >= {{ add_days("weeks_looked_back_on.end_date", -365) }}
 
 ),
 
@@ -112,7 +115,8 @@ categories_summed as (
         customer_id,
         review_week,
         count(*) as product_categories_365d,
-        {{ value_at_smallest("category", ["-items", "category"]) }} as top_category_365d,
+        {{ value_at_smallest("category", ["-items", "category"]) }}
+            as top_category_365d,
         {{ share_of("sum(items * items)", "(sum(items) * sum(items))") }}
             as category_concentration_365d
     from categories_counted
@@ -155,7 +159,8 @@ payment_methods_summed as (
 
 ),
 
--- A row for every week of a customer, so that rows before a row are weeks before a week.
+-- A row for every week of a customer, so that rows before a row are weeks before a
+-- week.
 weeks_in_order as (
 
     select
@@ -191,8 +196,8 @@ weeks_in_order as (
 
 ),
 
--- 90 days are 12 weeks and Tuesday to Sunday of the week before them; 365 days are 52 weeks and the
--- Sunday before them.
+-- 90 days are 12 weeks and Tuesday to Sunday of the week before them; 365 days are 52
+-- weeks and the Sunday before them.
 windows_summed as (
 
     select

@@ -1,6 +1,6 @@
 {% set summed = (
-    "activities", "core_events", "active_days", "sessions", "session_microseconds", "pages",
-    "tickets", "sentiment_sum", "sentiments", "members_added"
+    "activities", "core_events", "active_days", "sessions", "session_microseconds",
+    "pages", "tickets", "sentiment_sum", "sentiments", "members_added"
 ) %}
 {% set summed_over_90_days = (
     "activities", "core_events", "active_days", "sessions", "tickets", "sentiment_sum",
@@ -71,7 +71,8 @@ weeks_summed as (
 
 ),
 
--- A row for every week of a customer, so that rows before a row are weeks before a week.
+-- A row for every week of a customer, so that rows before a row are weeks before a
+-- week.
 weeks_in_order as (
 
     select
@@ -83,7 +84,8 @@ weeks_in_order as (
         coalesce(weeks_summed.{{ column }}, 0) as {{ column }},
         {% endfor %}
         {% for column in summed_over_90_days %}
-        coalesce(weeks_summed.{{ column }}_after_monday, 0) as {{ column }}_after_monday,
+        coalesce(weeks_summed.{{ column }}_after_monday, 0)
+            as {{ column }}_after_monday,
         {% endfor %}
         coalesce(weeks_summed.feature_mask, 0) as feature_mask
     from customers_by_week
@@ -95,7 +97,8 @@ weeks_in_order as (
 
 ),
 
--- 7 and 28 days are whole weeks; 90 days are 12 weeks and Tuesday to Sunday of the week before them.
+-- 7 and 28 days are whole weeks; 90 days are 12 weeks and Tuesday to Sunday of the week
+-- before them.
 windows_summed as (
 
     select
@@ -117,13 +120,17 @@ windows_summed as (
         sum(tickets) over last_4_weeks as tickets_28d,
         sum(members_added) over last_4_weeks as team_change_28d,
         bit_or(feature_mask) over last_4_weeks as feature_mask_28d,
-        sum(case when active_days > 0 then 1 else 0 end) over last_4_weeks as active_weeks_4,
-        sum(case when active_days > 0 then 1 else 0 end) over last_12_weeks as active_weeks_12,
+        sum(case when active_days > 0 then 1 else 0 end) over last_4_weeks
+            as active_weeks_4,
+        sum(case when active_days > 0 then 1 else 0 end) over last_12_weeks
+            as active_weeks_12,
         sum(core_events) over last_8_weeks as core_events_8w,
-        sum(core_events * week_number) over last_8_weeks as core_events_by_week_number_8w,
+        sum(core_events * week_number) over last_8_weeks
+            as core_events_by_week_number_8w,
         sum(core_events * core_events) over last_8_weeks as core_events_squared_8w,
         sum(core_events) over last_12_weeks as core_events_12w,
-        sum(core_events * week_number) over last_12_weeks as core_events_by_week_number_12w
+        sum(core_events * week_number) over last_12_weeks
+            as core_events_by_week_number_12w
     from weeks_in_order
     window
         in_order as (
@@ -164,7 +171,8 @@ final as (
         {% endfor %}
         {% endfor %}
         cast(coalesce(core_events_28d_before, 0) as bigint) as core_events_28d_before,
-        {{ share_of("core_events_28d", "core_events_28d_before") }} - 1 as usage_change_28d,
+        {{ share_of("core_events_28d", "core_events_28d_before") }} - 1
+            as usage_change_28d,
         cast(session_microseconds_28d as bigint) as session_microseconds_28d,
         cast(pages_28d as bigint) as pages_28d,
         cast(active_weeks_4 as integer) as active_weeks_4,

@@ -28,7 +28,8 @@ active_days as (
         session_lengths,
         session_lengths_in_start_week,
         {{ days_between(
-            "lag(local_date) over (partition by customer_id order by local_date)", "local_date"
+            "lag(local_date) over (partition by customer_id order by local_date)",
+            "local_date"
         ) }} as gap_days
     from customer_days
     where
@@ -41,7 +42,8 @@ active_days as (
 
 ),
 
--- What a window holds lies side by side in these lists, so a median needs only a part of a list.
+-- What a window holds lies side by side in these lists, so a median needs only a part
+-- of a list.
 customers_listed as (
 
     select
@@ -49,7 +51,9 @@ customers_listed as (
         {{ ordered_list("coalesce(gap_days, 0)", "local_date") }} as gaps,
         {{ flattened_list(ordered_list("session_lengths", "local_date")) }}
             as session_lengths,
-        {{ flattened_list(ordered_list("session_lengths_in_start_week", "local_date")) }}
+        {{ flattened_list(
+            ordered_list("session_lengths_in_start_week", "local_date")
+        ) }}
             as session_lengths_in_start_week
     from active_days
     group by customer_id
@@ -69,7 +73,8 @@ weeks_summed as (
 
 ),
 
--- A row for every week of a customer, so that rows before a row are weeks before a week.
+-- A row for every week of a customer, so that rows before a row are weeks before a
+-- week.
 weeks_in_order as (
 
     select
@@ -121,8 +126,9 @@ weeks_counted as (
 
 ),
 
--- A gap belongs to the visit that ends it and counts where the visit before is in the window too.
--- A session of the reviewed week has the length that it had when the week ended.
+-- A gap belongs to the visit that ends it and counts where the visit before is in the
+-- window too. A session of the reviewed week has the length that it had when the week
+-- ended.
 weeks_listed as (
 
     select
@@ -160,7 +166,9 @@ member_days_by_week as (
         customer_days.active_user_ids
     from customer_days
     inner join weeks_looked_back_on
-        on {{ monday_of("customer_days.local_date") }} = weeks_looked_back_on.calendar_week
+        on
+            weeks_looked_back_on.calendar_week
+            = {{ monday_of("customer_days.local_date") }}
     where weeks_looked_back_on.weeks_ago < 4
 
 ),
