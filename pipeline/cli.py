@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -132,7 +133,8 @@ def _say_where(workspace: Workspace) -> None:
         ("lists", workspace.current_release / "lists"),
         ("warehouse", workspace.published_database),
     ):
-        console.print(f"{title:<10}{path}", markup=False, soft_wrap=True)
+        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        console.print(f"{title:<10}{shown}", markup=False, soft_wrap=True)
 
 
 @app.command()
