@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -114,7 +115,8 @@ def _copy_tables(review: Review, path: Path) -> int:
     runs = read_runs(review.workspace.run_log)
     for run in runs:
         if run.run_id == review.run_id:
-            run.published = True
+            # Readers see this row only if the run ends well.
+            run.published, run.status, run.finished_at = True, "done", datetime.now(UTC)
     escaped = str(path).replace("'", "''")
     warehouse.run(f"attach '{escaped}' as release (storage_version '{PUBLISHED_STORAGE_VERSION}')")
     try:

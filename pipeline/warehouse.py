@@ -76,12 +76,13 @@ class Warehouse:
 
     def frame(self, sql: str, parameters: Parameters = None) -> pandas.DataFrame:
         """A result as a DataFrame, decimals as floats: for models and pages, not for accounting."""
-        table = self.connection.sql(sql, params=parameters or []).to_arrow_table()
-        fields = [
-            field.with_type(pyarrow.float64()) if pyarrow.types.is_decimal(field.type) else field
-            for field in table.schema
-        ]
-        return table.cast(pyarrow.schema(fields)).to_pandas()
+        relation = self.connection.sql(sql, params=parameters or [])
+        # Converted by the engine, which rounds rightly: 1726.04 and not 1726.0400000000002.
+        columns = (
+            f'cast("{name}" as double) as "{name}"' if kind.id == "decimal" else f'"{name}"'
+            for name, kind in zip(relation.columns, relation.types, strict=True)
+        )
+        return relation.project(", ".join(columns)).to_arrow_table().to_pandas()
 
     def has_table(self, name: str) -> bool:
         schema, table = name.split(".")
