@@ -8,11 +8,7 @@ run_parameters as (
 
 playbook as (
 
-    select
-        *,
-        split_part(applies_to, ':', 1) as scheme,
-        split_part(applies_to, ':', 2) as segment
-    from {{ ref('playbook') }}
+    select * from {{ ref('playbook') }}
 
 ),
 
@@ -49,22 +45,32 @@ segments_of_customers as (
 
 ),
 
+actions as (
+
+    select
+        *,
+        split_part(applies_to, ':', 1) as scheme,
+        split_part(applies_to, ':', 2) as segment
+    from playbook
+
+),
+
 -- One action a customer: the first of the playbook that applies, so nobody is called by
 -- three teams.
 actions_in_order as (
 
     select
         segments_of_customers.customer_id,
-        playbook.*,
+        actions.*,
         row_number() over (
             partition by segments_of_customers.customer_id
-            order by playbook.position
+            order by actions.position
         ) as choice
     from segments_of_customers
-    inner join playbook
+    inner join actions
         on
-            segments_of_customers.scheme = playbook.scheme
-            and segments_of_customers.segment = playbook.segment
+            segments_of_customers.scheme = actions.scheme
+            and segments_of_customers.segment = actions.segment
 
 ),
 

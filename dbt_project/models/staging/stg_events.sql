@@ -14,7 +14,7 @@ run_parameters as (
 
 event_catalogue as (
 
-    select * from {{ ref('events') }}
+    select * from {{ ref('stg_event_catalogue') }}
 
 ),
 

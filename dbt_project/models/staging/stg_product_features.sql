@@ -2,7 +2,7 @@ with
 
 event_catalogue as (
 
-    select * from {{ ref('events') }}
+    select * from {{ ref('stg_event_catalogue') }}
 
 ),
 

@@ -1,0 +1,21 @@
+with
+
+events as (
+
+    select * from {{ ref('events') }}
+
+),
+
+final as (
+
+    select
+        event_name,
+        category,
+        feature,
+        is_activity,
+        is_core
+    from events
+
+)
+
+select * from final

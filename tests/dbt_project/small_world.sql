@@ -1,0 +1,164 @@
+-- A small business made of arithmetic: 40 accounts, 30 weeks from 2025-01-06 on, every kind of event.
+-- Sessions cross midnights, weeks' ends and both changes of the clocks; numbers repeat, so that there are ties.
+create schema raw;
+create schema scores;
+create schema ops;
+
+create table raw.events (
+    event_id varchar, event_type varchar, event_name varchar, user_id varchar, anonymous_id varchar,
+    account_id varchar, session_id varchar, occurred_at timestamp, received_at timestamp, channel varchar,
+    platform varchar, device varchar, page_path varchar, referrer varchar, utm_source varchar,
+    utm_medium varchar, utm_campaign varchar, feature varchar, revenue decimal(18, 4), currency varchar,
+    properties json, traits json, source varchar, load_id bigint, is_late boolean
+);
+create table raw.loads (
+    load_id bigint, source varchar, file_name varchar, sha256 varchar, bytes bigint, modified_at timestamp,
+    rows_read bigint, rows_duplicate bigint, rows_rejected bigint, rows_grouped bigint,
+    events_loaded bigint, events_late bigint, seconds double, loaded_at timestamp
+);
+create table raw.rejected_events (
+    load_id bigint, file_name varchar, line_number bigint, reason varchar, content varchar
+);
+insert into raw.loads
+values (1, 'collector', 'a.jsonl', 'x', 10, null, 12, 1, 2, 3, 6, 1, 0.5, timestamp '2025-08-10 01:00:00');
+insert into raw.rejected_events values (1, 'a.jsonl', 3, 'no time', '{'), (1, 'a.jsonl', 4, 'no time', '[');
+
+-- Usage: bursts of up to six events, 11 minutes apart, many of them begun shortly before midnight in Berlin.
+insert into raw.events by name
+with bursts as (
+    select
+        account.number as account_number,
+        burst.number as burst_number,
+        (account.number * 37 + burst.number * 101) % 210 as day_number,
+        case
+            when (account.number + burst.number) % 3 = 0 then 21 * 3600 + 2400 + burst.number * 7 % 3000
+            else 6 * 3600 + (account.number * 977 + burst.number * 4409) % 50000
+        end as second_of_day,
+        1 + (account.number * 5 + burst.number * 3) % 6 as events,
+        (account.number + burst.number) % 3 as member
+    from range(40) as account (number)
+    cross join range(60) as burst (number)
+    where burst.number < 8 + account.number * 3 % 53
+)
+select
+    'u' || account_number || '-' || burst_number || '-' || event.number as event_id,
+    'track' as event_type,
+    (['page_viewed', 'dashboard_viewed', 'report_created', 'task_completed', 'search_run', 'comment_posted'])
+    [1 + (account_number + burst_number * 2 + event.number) % 6] as event_name,
+    'user-' || account_number || '-' || member as user_id,
+    case when burst_number % 7 <> 0 then 'device-' || account_number || '-' || member end as anonymous_id,
+    case when burst_number % 11 <> 10 then 'account-' || account_number end as account_id,
+    timestamp '2025-01-06' + to_days(cast(day_number as integer))
+    + to_seconds(second_of_day + event.number * 660) as occurred_at,
+    occurred_at as received_at,
+    'web' as channel,
+    '/page/' || event.number as page_path,
+    '{}' as properties,
+    'collector' as source,
+    1 as load_id,
+    account_number % 13 = 12 and burst_number = 3 as is_late
+from bursts
+cross join range(6) as event (number)
+where event.number < events;
+
+-- The rest: one event per account and step, spread over the days.
+insert into raw.events by name
+with steps (event_name, steps, day_step, properties, revenue) as (
+    values
+    ('subscription_started', 1, 0, '{"plan": "team", "mrr": 49, "seats": 3, "limit_used_share": 0.NUMBER}', null),
+    ('subscription_upgraded', 1, 67, '{"plan": "pro", "mrr": 99.5, "seats": 1NUMBER}', null),
+    ('subscription_downgraded', 1, 150, '{"plan": "team", "mrr": 49}', null),
+    ('subscription_cancelled', 2, 61, '{"plan": "pro", "reason": "price"}', null),
+    ('team_member_joined', 3, 17, '{"member_id": "m"}', null),
+    ('team_member_removed', 1, 120, '{"member_id": "m"}', null),
+    (
+        'order_completed', 7, 23,
+        '{"discount": 1.5, "coupon": "SPRING", "payment_method": "card", "products":
+        [{"category": "books", "quantity": 2}, {"category": "toys"}, {"category": "books", "quantity": 0.5}]}', 20.25
+    ),
+    (
+        'order_completed', 4, 41,
+        '{"payment_method": "invoice", "products": [{"category": "games"}, {"category": "games"}, {}]}', 80
+    ),
+    ('order_refunded', 1, 60, '{}', -20.25),
+    ('message_sent', 5, 19, '{"coupon": "SPRING"}', null),
+    ('ticket_opened', 4, 29, '{"ticket_id": "t", "sentiment": -0.NUMBER}', null),
+    ('ticket_closed', 3, 31, '{"ticket_id": "t"}', null),
+    ('nps_answered', 2, 71, '{"score": NUMBER}', null),
+    ('newsletter_read', 2, 33, '{}', null)
+)
+select
+    steps.event_name || '-' || account.number || '-' || step.number || '-' || steps.day_step as event_id,
+    'track' as event_type,
+    steps.event_name,
+    'user-' || account.number || '-0' as user_id,
+    'account-' || account.number as account_id,
+    timestamp '2025-01-06 09:00:00'
+    + to_days(cast((account.number * 11 % 50 + steps.day_step * (step.number + 1)) % 210 as integer))
+    + to_seconds(account.number * 61 % 7200) as occurred_at,
+    occurred_at as received_at,
+    'server' as channel,
+    cast(steps.revenue as decimal(18, 4)) as revenue,
+    'EUR' as currency,
+    replace(steps.properties, 'NUMBER', cast((account.number + step.number * 3) % 10 as varchar)) as properties,
+    'collector' as source,
+    1 as load_id,
+    false as is_late
+from steps
+cross join range(40) as account (number)
+cross join range(7) as step (number)
+where
+    step.number < steps.steps
+    -- Some accounts never order, never cancel, never write.
+    and (account.number + length(steps.event_name) + steps.day_step) % 4 <> 0;
+
+create table scores.churn (
+    customer_id varchar, review_week date,
+    churn_probability double, churn_score double, churn_band varchar, model_version varchar
+);
+create table scores.health (
+    customer_id varchar, review_week date,
+    health_score double, health_band varchar, weight_observed_share double, model_version varchar
+);
+create table scores.clusters (
+    customer_id varchar, review_week date,
+    cluster_id integer, cluster_name varchar, centrality_share double, model_version varchar
+);
+insert into scores.churn
+select
+    'account-' || number, date '2025-06-30', number / 50.0, number * 2,
+    (['low', 'medium', 'high'])[cast(1 + number % 3 as integer)], 'churn-1'
+from range(30) as account (number);
+insert into scores.health
+select
+    'account-' || number, date '2025-06-30', 100 - number * 2,
+    (['high_touch', 'automated', 'advocacy'])[cast(1 + number % 3 as integer)], 1, 'health-1'
+from range(30) as account (number);
+
+create table ops.run_parameters as
+select
+    date '2025-06-30' as review_week,
+    date '2025-06-30' as newest_review_week,
+    date '2025-07-07' as observed_until_date,
+    'account' as customer_kind,
+    'Europe/Berlin' as time_zone,
+    cast(1800000000 as bigint) as session_timeout_microseconds,
+    cast(86400000000 as bigint) as session_cap_microseconds,
+    'inactivity' as churn_definition,
+    28 as churn_horizon_days,
+    90 as churned_after_quiet_days,
+    28 as dormant_after_quiet_days,
+    30 as onboarding_up_to_tenure_days,
+    90 as adopting_up_to_tenure_days,
+    cast(-0.5 as double) as at_risk_usage_change_share,
+    16 as at_risk_core_events_before,
+    cast(0.9 as double) as power_user_rank_share,
+    5 as power_user_features,
+    60 as disengaged_after_quiet_days,
+    20 as highly_engaged_active_days_28d,
+    3 as highly_engaged_features,
+    2 as moderately_engaged_features,
+    5 as capacity_per_owner_team,
+    26 as marts_history_weeks;
+
+create table ops.weeks_to_build (review_week date, end_date date);
