@@ -166,7 +166,7 @@ def reviewed_week(
                 "the_week_has_customers",
                 f"select count(*) as events from {{batch}} where occurred_at < {end}"
                 f" having count(*) > 0 and count({customer}_id) = 0",
-                f"No event of the week carries a {customer} id; the mapping in review.toml misses it.",
+                f"No event of the week carries the id of a {customer}; the mapping in review.toml misses it.",
                 column=f"{customer}_id",
             ),
             no_result_of(
@@ -242,7 +242,7 @@ def loads(load_ids: LoadIds = None) -> TablePromises:
             no_row_where(
                 "few_rows_of_a_file_are_rejected",
                 f"rows_rejected > {REJECTED_SHARE_WARNING} * rows_read",
-                "More than one row in twenty could not be read; raw.rejected_events says why, row by row.",
+                "More than one row in twenty is unreadable; ops.rejected_events_daily counts the reasons.",
                 shown=("file_name", "rows_read", "rows_rejected"),
                 column="rows_rejected",
                 severity="warn",
@@ -251,7 +251,7 @@ def loads(load_ids: LoadIds = None) -> TablePromises:
                 "most_rows_are_readable",
                 "select count(*) as files, sum(rows_read) as rows_read, sum(rows_rejected) as rows_rejected"
                 f" from {{batch}} having sum(rows_rejected) > {REJECTED_SHARE_STOP} * sum(rows_read)",
-                "Most rows could not be read: the source has changed; raw.rejected_events has the reasons.",
+                "Most rows could not be read: the source or its mapping has changed.",
                 column="rows_rejected",
             ),
             no_result_of(

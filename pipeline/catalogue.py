@@ -162,7 +162,9 @@ def _read(path: Path, fields: tuple[str, ...]) -> list[tuple[int, dict[str, str]
         raise SettingsError(
             f"{path} is missing; `vitals init NAME --from demo` shows how it looks."
         ) from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is no UTF-8 text; save it as UTF-8 (in Excel: CSV UTF-8).") from None
+    except (OSError, csv.Error) as error:
         raise SettingsError(f"{path} cannot be read as CSV: {error}.") from None
     if not rows:
         raise SettingsError(f"{path} has no rows; list at least one.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -207,7 +208,7 @@ def query(
     """Ask the published warehouse, read-only."""
     from pipeline.query import answer_query
 
-    answer_query(find_workspace(workspace), sql, form.value, _console(), sys.stdout.buffer)
+    answer_query(find_workspace(workspace), sql, form.value, sys.stdout.buffer)
 
 
 @app.command()
@@ -222,7 +223,7 @@ def init(
     folder = make_workspace(new, find_workspace(source))
     _console().print(
         f"made {folder}. Edit its review.toml, events.csv and playbook.csv, put files into "
-        f"{folder / 'data' / 'landing'}, then: vitals run --workspace {new}",
+        f"{folder / 'data' / 'landing'}, then: vitals run --workspace {shlex.quote(new)}",
         markup=False,
         soft_wrap=True,
     )

@@ -41,7 +41,7 @@ class DbtProject:
             VITALS_BUILD_DATABASE=str(self.database),
             # Relative, because dbt takes no absolute folder for seeds.
             VITALS_SEEDS=os.path.relpath(self.seeds, DBT_FOLDER),
-            VITALS_DBT_TARGET=str(self.target),
+            DBT_TARGET_PATH=str(self.target),
             DBT_LOG_PATH=str(self.target / "logs"),
             DBT_SEND_ANONYMOUS_USAGE_STATS="false",
             DO_NOT_TRACK="1",
@@ -82,7 +82,7 @@ def _first_lines(message: Any, lines: int = 3) -> str:
     return " ".join(kept[:lines])[:600]
 
 
-def project_digest_files() -> list[Path]:
+def project_files() -> list[Path]:
     """The files that decide what the models build."""
     return sorted(
         path

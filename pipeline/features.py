@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import pandas
 
+from pipeline.builtwith import built_with
 from pipeline.catalogue import write_seeds
-from pipeline.dbt import project_digest_files
 from pipeline.display import StepDisplay
 from pipeline.quality import check_promises
 from pipeline.warehouse import Warehouse
@@ -23,8 +22,8 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     warehouse, settings = review.warehouse, review.settings
     _check_that_the_week_came(review, display)
     write_seeds(review.workspace, review.dbt.seeds)
-    built_with = _built_with(review)
-    is_rebuild = _forget_if_built_otherwise(warehouse, display, built_with)
+    wanted = built_with(review)
+    is_rebuild = _forget_if_built_otherwise(warehouse, display, wanted)
     plan = plan_weeks(warehouse, settings, review.review_week)
     through = warehouse.value("select coalesce(max(load_id), 0) from raw.loads")
     _write_run_parameters(review, plan)
@@ -47,7 +46,7 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         )
         warehouse.run("insert into ops.built_weeks select unnest(?::date[]), ?", [plan.build, through])
         warehouse.run("delete from ops.built_with where part = 'features'")
-        warehouse.run("insert into ops.built_with values ('features', ?)", [built_with])
+        warehouse.run("insert into ops.built_with values ('features', ?)", [wanted])
 
     from expectations import features as promises
 
@@ -105,19 +104,10 @@ def _check_that_the_week_came(review: Review, display: StepDisplay) -> None:
     )
 
 
-def _built_with(review: Review) -> str:
-    digest = hashlib.sha256(review.settings.build_hash().encode())
-    digest.update((review.dbt.seeds / "events.csv").read_bytes())
-    for path in project_digest_files():
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _forget_if_built_otherwise(warehouse: Warehouse, display: StepDisplay, built_with: str) -> bool:
+def _forget_if_built_otherwise(warehouse: Warehouse, display: StepDisplay, wanted: str) -> bool:
     """Drop what was built with other settings or models; True where everything is to be built anew."""
     known = warehouse.value("select settings_hash from ops.built_with where part = 'features'")
-    if known == built_with:
+    if known == wanted:
         return False
     if known is not None:
         display.notice(

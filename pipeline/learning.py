@@ -28,6 +28,7 @@ def train_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     Models are files of the week in the build folder, each with its log as JSON beside it. A model that
     cannot be learnt yet is left out and said; the review goes on without it.
     """
+    _check_health_columns(review)
     folder = _models_folder(review)
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
@@ -42,6 +43,7 @@ def train_step(review: Review, display: StepDisplay) -> dict[str, Any]:
 def score_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     """Write the scores of the week: churn and clusters where there is a model, health always."""
     warehouse, settings, week = review.warehouse, review.settings, review.review_week
+    _check_health_columns(review)
     display.update("scoring customers")
     rows = _living_customers(review)
     counts = {
@@ -190,12 +192,6 @@ def _score_health(review: Review, rows: pandas.DataFrame) -> int:
     components = [
         HealthComponent(each.name, each.column, each.weight, each.anchors) for each in health.components
     ]
-    missing = [each for each in components if each.column not in rows.columns]
-    if missing:
-        raise SettingsError(
-            f"{review.workspace.folder / REVIEW_FILE}: the health component {missing[0].name} reads "
-            f"{missing[0].column!r}, which is no column of features.customer_weeks."
-        )
     found = score_health(
         rows,
         components,
@@ -205,6 +201,26 @@ def _score_health(review: Review, rows: pandas.DataFrame) -> int:
     )
     _replace_scores(review, "scores.health_contributions", found.contributions)
     return _replace_scores(review, "scores.health", found.scores)
+
+
+def _check_health_columns(review: Review) -> None:
+    """Raises SettingsError where a component reads what is no number of the feature row."""
+    types = dict(
+        review.warehouse.rows(
+            """
+            select column_name, data_type from information_schema.columns
+            where table_schema = 'features' and table_name = 'customer_weeks'
+            """
+        )
+    )
+    for component in review.settings.health.components:
+        kind = types.get(component.column)
+        if kind is None or not kind.startswith(("INTEGER", "BIGINT", "DOUBLE", "DECIMAL")):
+            what = "is no column" if kind is None else f"is a {kind} column"
+            raise SettingsError(
+                f"{review.workspace.folder / REVIEW_FILE}: the health component {component.name} reads "
+                f"{component.column!r}, which {what} of features.customer_weeks; give a column of numbers."
+            )
 
 
 def _replace_scores(review: Review, table: str, scores: pandas.DataFrame | None) -> int:

@@ -8,6 +8,7 @@ from pipeline.display import StepDisplay
 from pipeline.errors import BrokenPromiseError, VitalsError
 from pipeline.load import load_landing, undo_loads
 from pipeline.quality import check_promises
+from pipeline.warehouse import Warehouse
 
 if TYPE_CHECKING:
     from pipeline.review import Review
@@ -36,10 +37,11 @@ def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
                 review_week=None,
             )
         except BrokenPromiseError as error:
+            reasons = _commonest_reasons(warehouse, report.load_ids)
             undo_loads(warehouse, report.load_ids)
             raise BrokenPromiseError(
-                f"{error} Nothing of the {len(report.load_ids)} new files was kept: mend or remove them and "
-                "run `vitals load` again."
+                f"{error}{reasons} Nothing of the {len(report.load_ids)} new files was kept: mend or "
+                "remove them and run `vitals load` again."
             ) from None
     display.summary = (
         f"{report.files_loaded:,} new files, {report.rows_read:,} rows: {report.events_loaded:,} events, "
@@ -59,6 +61,24 @@ def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         "events_late": report.events_late,
         "checks": checks,
     }
+
+
+def _commonest_reasons(warehouse: Warehouse, load_ids: tuple[int, ...]) -> str:
+    """Why rows were rejected, before they are taken back; empty where none was."""
+    rows = warehouse.rows(
+        """
+        select
+            reason, count(*) as rows,
+            arg_min(file_name || ', line ' || line_number, line_number) as example
+        from raw.rejected_events where list_contains(?, load_id)
+        group by reason order by rows desc, reason limit 3
+        """,
+        [list(load_ids)],
+    )
+    if not rows:
+        return ""
+    named = "; ".join(f"{reason} ({count:,} rows, such as {example})" for reason, count, example in rows)
+    return f" Rejected rows: {named}."
 
 
 def _forget_if_loaded_otherwise(review: Review, display: StepDisplay) -> None:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from pipeline.errors import UsageError
-from pipeline.workspace import WORKSPACES_FOLDER, Workspace
+from pipeline.workspace import WORKSPACES_FOLDER, Workspace, check_path
 
 FILES = ("review.toml", "events.csv", "playbook.csv")
 
@@ -23,6 +23,7 @@ def make_workspace(name_or_path: str, source: Workspace) -> Path:
             f"{name_or_path!r} is no name for a workspace; give letters, digits, '-' and '_', or a path."
         )
     folder = WORKSPACES_FOLDER / name_or_path if is_name else Path(name_or_path).expanduser()
+    check_path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there already and not empty; give another name, or remove it.")
     try:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from decimal import Decimal
+import csv
+import io
 from typing import BinaryIO, Literal
 
 import duckdb
@@ -18,13 +17,15 @@ from pipeline.workspace import Workspace
 
 Format = Literal["table", "csv", "json", "parquet"]
 ROWS_IN_A_TABLE = 1000
+ROWS_AT_ONCE = 10_000
 NUMBERS = {"tinyint", "smallint", "integer", "bigint", "hugeint", "ubigint", "float", "double", "decimal"}
 
 
-def answer_query(workspace: Workspace, sql: str, form: Format, console: Console, out: BinaryIO) -> None:
+def answer_query(workspace: Workspace, sql: str, form: Format, out: BinaryIO) -> None:
     """Run one statement on the published warehouse and write its rows in a form.
 
-    Raises VitalsError where nothing is published, UsageError where the statement cannot be run.
+    Values are written as the engine writes them, so no digit is lost. Raises VitalsError where nothing is
+    published or the rows cannot be written, UsageError where the statement cannot be run.
     """
     path = workspace.published_database
     if not path.exists():
@@ -33,36 +34,45 @@ def answer_query(workspace: Workspace, sql: str, form: Format, console: Console,
         )
     connection = open_published(path.resolve())
     try:
+        _check_one_select(connection, sql)
         relation = connection.sql(sql)
-        if relation is None:
-            raise UsageError("the statement returns no rows; give a SELECT.")
-        if form == "table":
-            _print_table(relation, console)
-        else:
-            _write(relation, form, out)
+        if len(set(relation.columns)) < len(relation.columns):
+            raise UsageError("two columns of the answer have the same name; give each its own with `as`.")
+        WRITERS[form](relation, out)
     except duckdb.Error as error:
         raise UsageError(f"the query cannot be run: {' '.join(str(error).split())[:600]}") from None
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise VitalsError(f"the answer could not be written: {error.strerror or error}.") from None
     finally:
         connection.close()
 
 
-def _print_table(relation: duckdb.DuckDBPyRelation, console: Console) -> None:
+def _check_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    statements = connection.extract_statements(sql)
+    answering = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+    if len(statements) != 1 or statements[0].type not in answering:
+        raise UsageError("the query cannot be run: give exactly one SELECT.")
+
+
+def _write_table(relation: duckdb.DuckDBPyRelation, out: BinaryIO) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, kind in zip(relation.columns, relation.types, strict=True):
-        is_number = kind.id in NUMBERS
-        table.add_column(
-            Text(name), justify="right" if is_number else "left", no_wrap=not console.is_terminal
-        )
+        table.add_column(Text(name), justify="right" if kind.id in NUMBERS else "left")
     rows = relation.limit(ROWS_IN_A_TABLE + 1).fetchall()
     for row in rows[:ROWS_IN_A_TABLE]:
         table.add_row(*(Text("" if value is None else _shown(value)) for value in row))
-    if console.is_terminal:
+    # A pipe has no width: nothing is cut or folded there.
+    screen = Console(highlight=False)
+    console = screen if screen.is_terminal else Console(width=100_000, highlight=False)
+    with console.capture() as captured:
         console.print(table)
-    else:
-        # A pipe has no width: nothing is cut there.
-        Console(file=sys.stdout, width=10_000, highlight=False).print(table)
-    if len(rows) > ROWS_IN_A_TABLE:
-        console.print(f"… more than {ROWS_IN_A_TABLE:,} rows; use --format csv for all of them.")
+        if len(rows) > ROWS_IN_A_TABLE:
+            console.print(f"… more than {ROWS_IN_A_TABLE:,} rows; use --format csv for all of them.")
+    lines = (line.rstrip() for line in captured.get().splitlines())
+    out.write(("\n".join(lines) + "\n").encode())
+    out.flush()
 
 
 def _shown(value: object) -> str:
@@ -71,21 +81,45 @@ def _shown(value: object) -> str:
     return "".join(character if character.isprintable() else "�" for character in text)
 
 
-def _write(relation: duckdb.DuckDBPyRelation, form: Format, out: BinaryIO) -> None:
-    table = relation.to_arrow_table()
-    if form == "csv":
-        from pyarrow import csv
-
-        csv.write_csv(table, out)
-    elif form == "parquet":
-        from pyarrow import parquet
-
-        parquet.write_table(table, out, compression="zstd")
-    else:
-        for batch in table.to_batches():
-            for row in batch.to_pylist():
-                out.write(json.dumps(row, default=_plain, ensure_ascii=False).encode() + b"\n")
+def _write_csv(relation: duckdb.DuckDBPyRelation, out: BinaryIO) -> None:
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(relation.columns)
+    as_text = relation.project(", ".join(f"cast({_quoted(name)} as varchar)" for name in relation.columns))
+    for batch in as_text.to_arrow_reader(ROWS_AT_ONCE):
+        writer.writerows(zip(*(column.to_pylist() for column in batch.columns), strict=True))
+    text.detach()
 
 
-def _plain(value: object) -> object:
-    return float(value) if isinstance(value, Decimal) else str(value)
+def _write_json(relation: duckdb.DuckDBPyRelation, out: BinaryIO) -> None:
+    # JSON has no word for NaN and infinity.
+    finite = (
+        f"case when isfinite({_quoted(name)}) then {_quoted(name)} end as {_quoted(name)}"
+        if kind.id in ("double", "float")
+        else _quoted(name)
+        for name, kind in zip(relation.columns, relation.types, strict=True)
+    )
+    lines = relation.project(", ".join(finite)).query(
+        "answer", "select cast(to_json(answer) as varchar) from answer"
+    )
+    for batch in lines.to_arrow_reader(ROWS_AT_ONCE):
+        out.write(b"".join(line.encode() + b"\n" for line in batch.column(0).to_pylist()))
+
+
+def _write_parquet(relation: duckdb.DuckDBPyRelation, out: BinaryIO) -> None:
+    from pyarrow import parquet
+
+    # Parquet as Arrow writes it has no intervals.
+    columns = (
+        f"cast({_quoted(name)} as varchar) as {_quoted(name)}" if kind.id == "interval" else _quoted(name)
+        for name, kind in zip(relation.columns, relation.types, strict=True)
+    )
+    parquet.write_table(relation.project(", ".join(columns)).to_arrow_table(), out, compression="zstd")
+
+
+def _quoted(name: str) -> str:
+    escaped = name.replace('"', '""')
+    return f'"{escaped}"'
+
+
+WRITERS = {"table": _write_table, "csv": _write_csv, "json": _write_json, "parquet": _write_parquet}

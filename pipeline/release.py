@@ -84,7 +84,12 @@ def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
-    review.log.write("published", review_week=review.review_week, release=release.name)
+    review.log.write(
+        "published",
+        review_week=review.review_week,
+        release=release.name,
+        shown_week=warehouse.value("select newest_review_week from ops.run_parameters"),
+    )
     warehouse.run(
         """
         insert into ops.reviewed_weeks

@@ -17,6 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
+from pipeline.builtwith import built_with
 from pipeline.catalogue import read_events, read_playbook
 from pipeline.dbt import DbtProject
 from pipeline.display import StepDisplay, show_step
@@ -87,7 +88,10 @@ class Review:
             [self.review_week, later],
         )
 
-    def _mark_finished(self, step: str) -> None:
+    def _mark_finished(self, step: str, details: dict[str, Any]) -> None:
+        if step == "load" and details["files_loaded"]:
+            # What was built before knows nothing of the new events.
+            self.warehouse.run("delete from ops.finished_steps")
         week = None if step == "load" else self.review_week
         self.warehouse.run("insert into ops.finished_steps values (?, ?, ?)", [step, week, self.run_id])
 
@@ -102,6 +106,18 @@ class Review:
                 f"{step} needs the step {before}, which is not finished{where}. "
                 f"Run `vitals {before}`, or `vitals run` for all of them."
             )
+        self._check_settings(step)
+
+    def _check_settings(self, step: str) -> None:
+        """What is there has to be built with the settings that are there."""
+        part, builder = ("raw", "load") if step == "features" else ("features", "features")
+        wanted = self.settings.load_hash() if part == "raw" else built_with(self)
+        known = self.warehouse.value("select settings_hash from ops.built_with where part = ?", [part])
+        if known != wanted:
+            raise VitalsError(
+                f"{step} would go on with what was built before review.toml, events.csv or the models "
+                f"changed. Run `vitals {builder}` first, or `vitals run` for all steps."
+            )
 
     def run_step(self, step: str, function: Step, console: Console) -> None:
         """Run one step; VitalsError where it fails, and then nothing later counts as finished."""
@@ -112,7 +128,7 @@ class Review:
             started = time.monotonic()
             self._mark_started(step)
             details = function(self, display)
-            self._mark_finished(step)
+            self._mark_finished(step, details)
             seconds = round(time.monotonic() - started, 3)
             self.log.write("step_finished", step=step, review_week=week, seconds=seconds, details=details)
 
@@ -189,6 +205,6 @@ def _run_id() -> str:
 def _unforeseen(error: Exception) -> str:
     first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return (
-        f"{type(error).__name__}: {first_line[:400]} Nothing was published. "
+        f"{type(error).__name__}: {first_line[:400].rstrip('.')}. Nothing was published. "
         "Set VITALS_TRACEBACK=1 and run again to see where; please report it."
     )

@@ -51,6 +51,8 @@ class RunSummary:
     steps: dict[str, float | None] = field(default_factory=dict)
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
     published: bool = False
+    # The newest reviewed week, which is what the published marts show.
+    shown_week: str = ""
     # Names of what it published: more than one where the step was repeated.
     releases: list[str] = field(default_factory=list)
 
@@ -96,6 +98,7 @@ def read_runs(path: Path) -> list[RunSummary]:
             run.status, run.finished_at, run.message = "failed", at, entry["message"]
         elif event == "published":
             run.published = True
+            run.shown_week = entry.get("shown_week", "")
             run.releases.append(entry["release"])
     return list(runs.values())
 

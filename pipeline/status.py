@@ -32,8 +32,9 @@ def show_status(workspace: Workspace, console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     # A scheduler's ids are long; the name of the last release stands whole above.
     table.add_column("run", no_wrap=True, max_width=28)
-    for title in ("week", "state", "seconds"):
-        table.add_column(title, no_wrap=True)
+    table.add_column("week", no_wrap=True)
+    table.add_column("state", no_wrap=True, min_width=7)
+    table.add_column("seconds", no_wrap=True, min_width=7)
     table.add_column("steps", min_width=20)
     for run in reversed(runs[-RUNS_SHOWN:]):
         seconds = sum(value or 0 for value in run.steps.values())
@@ -54,7 +55,11 @@ def _release_line(workspace: Workspace, runs: list[RunSummary]) -> str:
         return "published: nothing yet"
     name = link.resolve().name
     run = next((run for run in runs if name in run.releases), None)
-    week = f", week of {run.review_week}" if run and run.review_week else ""
+    week = ""
+    if run and run.shown_week:
+        week = f", shows the week of {run.shown_week}"
+        if str(run.review_week) != run.shown_week:
+            week += f" (restated {run.review_week})"
     return f"published: {name}{week}  {link}"
 
 

@@ -138,4 +138,4 @@ def _holder(message: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".") + "."
+    return str(error).splitlines()[0].rstrip(".!") + "."

@@ -96,5 +96,16 @@ def find_workspace(name_or_path: str) -> Workspace:
             f"there is no workspace {name_or_path!r} ({folder} has no {REVIEW_FILE}). Known here: {known}. "
             "`vitals init NAME --from demo` makes a new one."
         )
-    data = os.environ.get(DATA_FOLDER_VARIABLE)
-    return Workspace(folder=folder, data=Path(data).expanduser().resolve() if data else folder / "data")
+    moved_to = os.environ.get(DATA_FOLDER_VARIABLE)
+    data = Path(moved_to).expanduser().resolve() if moved_to else folder / "data"
+    check_path(data)
+    return Workspace(folder=folder, data=data)
+
+
+def check_path(path: Path) -> None:
+    """Raises UsageError for a path that dbt cannot take: it writes paths into its SQL as they are."""
+    wrong = sorted(
+        {character for character in str(path) if character in "'\"" or not character.isprintable()}
+    )
+    if wrong:
+        raise UsageError(f"the path {str(path)!r} has the character {wrong[0]!r}; choose a path without it.")

@@ -149,7 +149,10 @@ def _paths_below(folder: Path) -> list[Path]:
         return []
 
     def complain(error: OSError) -> None:
-        raise VitalsError(f"landing cannot be looked through: {error.strerror}: {error.filename}.")
+        raise VitalsError(
+            f"landing cannot be looked through: {error.strerror}: {error.filename}. It has to be a folder "
+            "that whoever runs `vitals` may read."
+        )
 
     paths = []
     for parent, subfolders, names in os.walk(folder, onerror=complain):

@@ -44,7 +44,7 @@ def test_wrong_header_and_missing_file_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="give exactly event_name, category"):
         read_events(path)
     path.write_bytes(b"event_name\xff\n")
-    with pytest.raises(SettingsError, match="cannot be read as CSV"):
+    with pytest.raises(SettingsError, match="save it as UTF-8"):
         read_events(path)
 
 
