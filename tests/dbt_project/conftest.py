@@ -36,7 +36,7 @@ class SmallWarehouse:
         os.environ.update(
             VITALS_BUILD_DATABASE=str(self.folder / "small.duckdb"),
             VITALS_SEEDS=os.path.relpath(self.folder / "seeds", PROJECT),
-            VITALS_DBT_TARGET=str(self.folder / "target"),
+            DBT_TARGET_PATH=str(self.folder / "target"),
             DBT_LOG_PATH=str(self.folder / "logs"),
             DBT_SEND_ANONYMOUS_USAGE_STATS="false",
             DO_NOT_TRACK="1",

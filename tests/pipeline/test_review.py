@@ -355,12 +355,12 @@ def test_an_older_week_is_restated_and_the_marts_stay_at_the_newest(
 ) -> None:
     business = copy_business(reviewed, tmp_path / "demo")
     newest: date = business.published("select max(review_week) from marts.customers")[0][0]
-    features_before = business.fingerprints("features")
+    features_before = business.fingerprints("intermediate", "features")
     older = business.vitals("run", "--week", str(newest - timedelta(weeks=3)), VITALS_RUN_ID="older")
     assert older.code == 0, older.said
     assert business.current.resolve().name == "older"
     assert business.published("select max(review_week) from marts.customers")[0][0] == newest
-    assert business.fingerprints("features") == features_before
+    assert business.fingerprints("intermediate", "features") == features_before
     scored = business.published(
         "select review_week from marts.customer_weeks where churn_probability is not null group by all"
     )

@@ -154,7 +154,10 @@ weeks_listed as (
     from weeks_counted
     inner join customers_listed
         on weeks_counted.customer_id = customers_listed.customer_id
-    where weeks_counted.weeks_until_review = 0
+    where
+        weeks_counted.weeks_until_review = 0
+        -- Which other weeks are built with this one must not decide who has a row.
+        and weeks_counted.visits_90d > 0
 
 ),
 
