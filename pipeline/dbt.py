@@ -17,7 +17,12 @@ class DbtProject:
 
     def __init__(self, workspace: Workspace) -> None:
         self.seeds = workspace.build / "seeds"
-        self.target = workspace.build / "dbt_target"
+        # Relative, because dbt takes no absolute folder for seeds.
+        self.seeds_from_project = os.path.relpath(self.seeds, DBT_FOLDER)
+        # dbt keeps what it ran below its target at the seed's own path, every ".." included: the target lies
+        # as deep as that path climbs, so that nothing is written outside of it.
+        climbs = Path(self.seeds_from_project).parts.count("..")
+        self.target = workspace.build.joinpath("dbt_target", *["target"] * climbs)
         self.database = workspace.build_database
         self._runner: Any = None
 
@@ -39,8 +44,7 @@ class DbtProject:
     def _invoke(self, arguments: list[str]) -> int:
         os.environ.update(
             VITALS_BUILD_DATABASE=str(self.database),
-            # Relative, because dbt takes no absolute folder for seeds.
-            VITALS_SEEDS=os.path.relpath(self.seeds, DBT_FOLDER),
+            VITALS_SEEDS=self.seeds_from_project,
             DBT_TARGET_PATH=str(self.target),
             DBT_LOG_PATH=str(self.target / "logs"),
             DBT_SEND_ANONYMOUS_USAGE_STATS="false",

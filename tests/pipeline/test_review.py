@@ -51,6 +51,31 @@ def test_the_release_is_whole(reviewed: Business) -> None:
     assert not list(reviewed.current.resolve().parent.glob("*.wal"))
 
 
+def test_a_review_writes_only_where_its_data_lies(reviewed: Business) -> None:
+    """dbt would write below the seeds' own path, which climbs out of the project."""
+    assert {path.name for path in reviewed.folder.iterdir()} == {
+        "review.toml",
+        "events.csv",
+        "playbook.csv",
+        "data",
+    }
+    assert {path.name for path in reviewed.data.iterdir()} == {
+        "landing",
+        "truth",
+        "build",
+        "history",
+        "serving",
+    }
+    assert {path.name for path in (reviewed.data / "build").iterdir()} == {
+        "build.duckdb",
+        "runs.jsonl",
+        "candidate",
+        "models",
+        "seeds",
+        "dbt_target",
+    }
+
+
 def test_customers_add_up_over_the_tables(reviewed: Business) -> None:
     known = reviewed.published("select count(*) from marts.customers")[0][0]
     for scheme, counted in reviewed.published(
