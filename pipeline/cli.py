@@ -100,13 +100,24 @@ def simulate(
     customers: Annotated[int, typer.Option(help="Customers of the simulated world.")] = 10_000,
     weeks: Annotated[int, typer.Option(help="Weeks of its history.")] = 78,
     seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 7,
+    format_: Annotated[
+        str, typer.Option("--format", help="Files of landing: jsonl, as a collector drops them, or parquet.")
+    ] = "jsonl",
     replace: Annotated[bool, typer.Option("--replace", help="Remove what landing holds first.")] = False,
     workspace: WorkspaceOption = "demo",
 ) -> None:
     """Write a simulated world into landing, and its truth beside it."""
     from pipeline.simulate import simulate_into_landing
 
-    simulate_into_landing(find_workspace(workspace), customers, weeks, seed, replace, _console())
+    simulate_into_landing(
+        find_workspace(workspace),
+        customers,
+        weeks,
+        seed,
+        format_=format_,
+        replace=replace,
+        console=_console(),
+    )
 
 
 @app.command()

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow
 from pyarrow import parquet
@@ -13,17 +17,27 @@ from pipeline.display import show_step
 from pipeline.errors import UsageError, VitalsError
 from pipeline.workspace import Workspace
 
+if TYPE_CHECKING:
+    from simulation.world import WorldSlice
+
 # Measured on worlds of 10,000 customers × 78 weeks, with a margin: only to see, before anything is
 # written, whether the disk has room.
-BYTES_PER_CUSTOMER_WEEK = 2_000
+FORMATS = {"jsonl": 2_200, "parquet": 500}  # bytes per customer and week, with the truth
 LARGEST_CUSTOMERS = 50_000_000
 LARGEST_WEEKS = 1_040
 
 
 def simulate_into_landing(
-    workspace: Workspace, customers: int, weeks: int, seed: int, replace: bool, console: Console
+    workspace: Workspace,
+    customers: int,
+    weeks: int,
+    seed: int,
+    *,
+    format_: str,
+    replace: bool,
+    console: Console,
 ) -> None:
-    """Write events-YYYY-MM-DD.jsonl into landing and the truth as Parquet beside it.
+    """Write a file per day of receipt into landing (`format_`: a key of FORMATS), the truth as Parquet beside it.
 
     Raises UsageError for sizes that make no world, and where landing holds files and `replace` is not
     given; VitalsError where the disk is too small. Nothing is written then.
@@ -34,6 +48,8 @@ def simulate_into_landing(
     ):
         if not 1 <= value <= largest:
             raise UsageError(f"--{name} is {value}; give a whole number from 1 to {largest:,}.")
+    if format_ not in FORMATS:
+        raise UsageError(f"--format is {format_!r}; give {' or '.join(FORMATS)}.")
     if seed < 0:
         raise UsageError(f"--seed is {seed}; give a whole number from 0.")
     if workspace.settings.customer != "account":
@@ -48,9 +64,8 @@ def simulate_into_landing(
             f"{landing} holds {len(held)} files already. Give --replace to remove them, and the build made "
             "of them, first."
         )
-    _check_room(workspace.data, customers * weeks * BYTES_PER_CUSTOMER_WEEK)
+    _check_room(workspace.data, customers * weeks * FORMATS[format_])
 
-    from simulation.collector import day_files
     from simulation.parameters import WorldParameters
     from simulation.world import simulate_world
 
@@ -64,23 +79,48 @@ def simulate_into_landing(
                 shutil.rmtree(folder, ignore_errors=True)
         landing.mkdir(parents=True, exist_ok=True)
         events = files = 0
-        with show_step(console, "simulate") as display, _TruthFiles(workspace.truth) as truth:
+        with (
+            show_step(console, "simulate") as display,
+            _TruthFiles(workspace.truth) as truth,
+            # One week is written while the next one is made; more would only fill the memory.
+            ThreadPoolExecutor(max_workers=1) as writer,
+        ):
+            (workspace.truth / "parameters.json").write_text(
+                json.dumps(asdict(parameters), indent=2, default=str) + "\n", encoding="utf-8"
+            )
+            writing: Future[int] | None = None
             for number, slice_ in enumerate(simulate_world(parameters), start=1):
-                for day, content in day_files(slice_.events):
-                    # Written whole, then named: a load never sees half a day.
-                    part = landing / f"events-{day}.jsonl.part"
-                    part.write_bytes(content)
-                    part.rename(landing / f"events-{day}.jsonl")
-                    files += 1
-                truth.write(slice_.truth)
-                events += slice_.events.num_rows
+                if writing is not None:
+                    files += writing.result()
+                writing = writer.submit(_write_slice, slice_, landing, format_, truth)
+                events += len(slice_.received)
                 display.update(f"week {number} of {weeks}", number / weeks)
+            files += writing.result() if writing is not None else 0
             display.summary = f"{events:,} events of {customers:,} customers in {files} files (simulated)"
     except OSError as error:
         raise VitalsError(
             f"the world could not be written: {error.strerror or error} ({error.filename}). Make room or "
             "give the right to write there, then run `vitals simulate --replace`."
         ) from None
+
+
+def _write_slice(slice_: WorldSlice, landing: Path, format_: str, truth: _TruthFiles) -> int:
+    """Write the days and the truth of a slice; returns the count of files."""
+    from simulation.collector import day_batches, day_lines, day_table
+
+    files = 0
+    for day, received in day_batches(slice_.received):
+        # Written whole, then named: a load never sees half a day.
+        path = landing / f"events-{day}.{format_}"
+        part = path.with_name(path.name + ".part")
+        if format_ == "parquet":
+            parquet.write_table(day_table(received, slice_.parameters), part, compression="zstd")
+        else:
+            part.write_bytes(day_lines(received, slice_.parameters))
+        part.rename(path)
+        files += 1
+    truth.write(slice_.truth)
+    return files
 
 
 class _TruthFiles:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from simulation import identifiers
-from simulation.catalogue import FEATURE_EVENTS, PAYMENT_METHODS, PAYMENT_WEIGHTS, PLANS
+from simulation.catalogue import FEATURE_EVENTS, PLANS
 from simulation.chance import choose, stream
 from simulation.parameters import (
     CANCELLED,
@@ -19,13 +20,17 @@ from simulation.parameters import (
     SubscriptionNumbers,
     WorldParameters,
 )
-from simulation.weeks import DAY, HOUR, Week, weeks_of, working_times
+from simulation.seasons import MONTHS_PER_QUARTER
+from simulation.weeks import DAY, HOUR, Week, weeks_of, working_times, zones_of
+
+if TYPE_CHECKING:
+    from simulation.activation import Activation
 
 HISTORY_WEEKS = 12
 KNOWN_AT_START = 0  # the sign-up week of accounts that are older than the world
 # Core events of a typical week by archetype, for the memory that accounts known at the start begin with;
 # those who decline or are dormant were casual before.
-TYPICAL_CORE_EVENTS = (4.0, 16.0, 3.0, 3.0, 3.0, 0.0)
+TYPICAL_CORE_EVENTS = (4.0, 16.0, 3.0, 3.0, 3.0, 3.0, 0.0)
 TYPICAL_LOG_TEAM, SPREAD_LOG_TEAM = 0.77, 0.95  # of team_target, as its distribution gives them
 
 
@@ -39,14 +44,14 @@ class Accounts:
 
     signup_week: np.ndarray  # number of the week, or KNOWN_AT_START
     signed_up_at: np.ndarray  # UTC milliseconds
+    zone: np.ndarray  # position in weeks.zones_of
+    is_test: np.ndarray  # our own people
     fit: np.ndarray  # standard normal: how well the product suits the account
     habit: np.ndarray  # factor on the daily chance of activity
-    frailty: np.ndarray  # unobserved, on the logit of the hazard
+    frailty: np.ndarray  # unobserved, on the logit of the decision to cancel
     feature_preference: np.ndarray  # customers × features, positive
     team_target: np.ndarray  # people that it would like to have there
-    order_rate: np.ndarray  # orders a week while active; 0 for those who never buy
-    price_sensitivity: np.ndarray  # 0-1
-    payment_method: np.ndarray
+    season_phase: np.ndarray  # 0-2: the busy month of the quarter of a seasonal account
 
     archetype: np.ndarray
     weeks_in_archetype: np.ndarray
@@ -56,10 +61,14 @@ class Accounts:
     seats: np.ndarray
     joined: np.ndarray  # people who ever joined; they are numbered from 1, the owner
     removed: np.ndarray  # people who left: the owner never does, the others in the order they came
-    core_history: np.ndarray
+    core_history: np.ndarray  # core events of a week over the factor of its season
     weeks_known: np.ndarray
     quiet_weeks: np.ndarray
-    bad_tickets: np.ndarray  # fading count
+    bad_tickets: np.ndarray  # fading counts of what weighs on the decision to cancel
+    errors: np.ndarray
+    pricing_views: np.ndarray
+    removals: np.ndarray
+    ends_in_week: np.ndarray  # number of the week in which the subscription will end, 0 while undecided
     cancelled_week: np.ndarray  # number of the week, 0 while subscribed
 
     def __len__(self) -> int:
@@ -72,7 +81,7 @@ class Accounts:
 
 def found_accounts(parameters: WorldParameters) -> Accounts:
     """All accounts of the world, as they are before its first week."""
-    arrival, commerce = parameters.arrival, parameters.commerce
+    arrival = parameters.arrival
     customers = parameters.customers
     random = stream(parameters.seed, "accounts")
     known_at_start = random.random(customers) < arrival.share_known_at_start
@@ -90,18 +99,17 @@ def found_accounts(parameters: WorldParameters) -> Accounts:
     fit = arrival.fit_by_team_size * size + np.sqrt(1 - arrival.fit_by_team_size**2) * random.standard_normal(
         customers
     )
-    order_rate = commerce.order_rate_median * np.exp(
-        commerce.order_rate_spread * random.standard_normal(customers)
-    )
-    is_buyer = random.random(customers) < commerce.buyer_share
     habit = np.exp(arrival.habit_spread * random.standard_normal(customers))
     weeks_in_archetype = np.where(archetype == DECLINING, random.integers(1, 5, customers), 1)
     quiet_weeks = np.where(archetype == DORMANT, random.integers(2, 7, customers), 0).astype(np.int32)
+    zone = choose(random, tuple(share for _, share in arrival.zones), customers).astype(np.int8)
     team_at_start = np.maximum(1, np.round(arrival.team_share_at_start * team_target))
     shape = arrival.preference_shape
     return Accounts(
         signup_week=signup_week,
-        signed_up_at=_signup_times(random, parameters, signup_week),
+        signed_up_at=_signup_times(random, parameters, signup_week, zone),
+        zone=zone,
+        is_test=random.random(customers) < arrival.test_share,
         fit=fit,
         habit=habit,
         frailty=parameters.hazard.frailty_spread * random.standard_normal(customers),
@@ -109,9 +117,7 @@ def found_accounts(parameters: WorldParameters) -> Accounts:
             np.float32
         ),
         team_target=team_target,
-        order_rate=np.where(is_buyer, order_rate, 0.0),
-        price_sensitivity=random.beta(*arrival.price_sensitivity_shapes, customers),
-        payment_method=choose(random, PAYMENT_WEIGHTS, customers).astype(np.int8),
+        season_phase=random.integers(0, MONTHS_PER_QUARTER, customers).astype(np.int8),
         archetype=archetype,
         weeks_in_archetype=weeks_in_archetype,
         declined_from_power=np.zeros(customers, dtype=np.bool_),
@@ -126,7 +132,11 @@ def found_accounts(parameters: WorldParameters) -> Accounts:
         ),
         weeks_known=np.where(known_at_start, HISTORY_WEEKS, 0).astype(np.int32),
         quiet_weeks=quiet_weeks,
-        bad_tickets=np.zeros(customers),
+        bad_tickets=np.zeros(customers, dtype=np.float32),
+        errors=np.zeros(customers, dtype=np.float32),
+        pricing_views=np.zeros(customers, dtype=np.float32),
+        removals=np.zeros(customers, dtype=np.float32),
+        ends_in_week=np.zeros(customers, dtype=np.int32),
         cancelled_week=np.zeros(customers, dtype=np.int32),
     )
 
@@ -142,7 +152,11 @@ def is_subscribed(accounts: Accounts, week: Week) -> np.ndarray:
 
 
 def move_archetypes(
-    random: np.random.Generator, accounts: Accounts, week: Week, parameters: WorldParameters
+    random: np.random.Generator,
+    accounts: Accounts,
+    activation: Activation,
+    week: Week,
+    parameters: WorldParameters,
 ) -> None:
     """One step of the Markov process, and of satisfaction, for all subscribed accounts of earlier weeks."""
     numbers = parameters.archetype
@@ -158,6 +172,9 @@ def move_archetypes(
     chances = np.array(numbers.transitions)[before]
     chances[:, POWER] *= np.exp(numbers.fit_effect * accounts.fit[positions])
     chances[:, DECLINING] *= np.exp(-numbers.satisfaction_effect * satisfaction)
+    effect = np.take(numbers.activation_effects, activation.is_activated[positions].astype(np.int8))
+    is_new = before == NEW
+    chances[np.ix_(is_new, (DECLINING, DORMANT))] *= np.exp(effect[is_new])[:, None]
     # rare extremes of fit and satisfaction must not push the sum of the chances beyond 1
     limits = np.cumsum(np.minimum(chances, 1 / chances.shape[1]), axis=1)
     after = (random.random(len(positions))[:, None] >= limits).sum(axis=1)
@@ -171,15 +188,33 @@ def move_archetypes(
 
 
 def remember_week(
-    accounts: Accounts, week: Week, sessions: np.ndarray, core_events: np.ndarray, bad_tickets: np.ndarray
+    accounts: Accounts,
+    week: Week,
+    *,
+    sessions: np.ndarray,
+    core_events: np.ndarray,
+    bad_tickets: np.ndarray,
+    errors: np.ndarray,
+    pricing_views: np.ndarray,
+    removals: np.ndarray,
+    season: float,
+    parameters: WorldParameters,
 ) -> None:
-    """Write what was seen in the week (counts by account) into the memory that hazards look at."""
+    """Write what was seen in the week (counts by account) into the memory that decisions look at.
+
+    `season`: mean factor of the calendar on usage; who works less between the years is not in decline.
+    """
     signed_up = is_signed_up(accounts, week)
     accounts.core_history[:, 1:] = accounts.core_history[:, :-1].copy()
-    accounts.core_history[:, 0] = core_events
+    accounts.core_history[:, 0] = core_events / season
     accounts.weeks_known[signed_up] += 1
     accounts.quiet_weeks[:] = np.where(sessions > 0, 0, accounts.quiet_weeks + signed_up)
     accounts.bad_tickets[:] = bad_tickets
+    memory = parameters.hazard.memory
+    for name, counts in (("errors", errors), ("pricing_views", pricing_views), ("removals", removals)):
+        fading = getattr(accounts, name)
+        fading[:] = memory * fading + counts
+    accounts.satisfaction += parameters.archetype.satisfaction_by_errors * np.log1p(errors)
 
 
 def accounts_table(accounts: Accounts, parameters: WorldParameters) -> pa.Table:
@@ -193,23 +228,23 @@ def accounts_table(accounts: Accounts, parameters: WorldParameters) -> pa.Table:
             "habit_factor": accounts.habit,
             "hazard_frailty": accounts.frailty,
             "team_target": accounts.team_target,
-            "order_rate": accounts.order_rate,
-            "price_sensitivity": accounts.price_sensitivity,
-            "payment_method": pa.array(PAYMENT_METHODS).take(pa.array(accounts.payment_method)),
+            "time_zone": pa.array([zone.key for zone in zones_of(parameters)]).take(pa.array(accounts.zone)),
+            "is_test": accounts.is_test,
+            "season_phase": accounts.season_phase,
             "first_plan": pa.array([plan.name for plan in PLANS]).take(pa.array(accounts.plan)),
         }
     )
 
 
 def _signup_times(
-    random: np.random.Generator, parameters: WorldParameters, signup_week: np.ndarray
+    random: np.random.Generator, parameters: WorldParameters, signup_week: np.ndarray, zone: np.ndarray
 ) -> np.ndarray:
     """Working hours of the sign-up week; for older accounts up to three years before the world."""
     weeks = list(weeks_of(parameters))
     times = weeks[0].starts_at - random.integers(HOUR, parameters.arrival.oldest_days * DAY, len(signup_week))
     for week in weeks:
-        arriving = signup_week == week.number
-        times[arriving] = working_times(random, week, int(arriving.sum()))
+        arriving = np.flatnonzero(signup_week == week.number)
+        times[arriving] = working_times(random, week, len(arriving), zone[arriving])
     return times
 
 
@@ -225,7 +260,7 @@ def _history_at_start(
     weeks_declined = np.maximum(weeks_in_archetype[:, None] - weeks_ago, 0)
     level = np.where(archetype[:, None] == DECLINING, parameters.usage.decline_per_week**weeks_declined, 1.0)
     level = np.where(weeks_ago < quiet_weeks[:, None], 0.0, level)
-    return np.round((np.take(TYPICAL_CORE_EVENTS, archetype) * habit)[:, None] * level).astype(np.int32)
+    return np.round((np.take(TYPICAL_CORE_EVENTS, archetype) * habit)[:, None] * level).astype(np.float32)
 
 
 def _first_plan(

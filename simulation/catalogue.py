@@ -17,24 +17,91 @@ FEATURE_EVENTS = (
     "integration_connected",
 )
 OTHER_EVENTS = (
+    # in the product
     "page_viewed",
+    "error_shown",
+    "content_viewed",
+    "item_shared",
+    "comparison_searched",
+    # the way in
     "signed_up",
+    "email_verified",
+    "profile_completed",
+    "tour_started",
+    "tour_completed",
+    "template_previewed",
+    # the shop
+    "product_viewed",
+    "product_added",
+    "checkout_started",
+    "payment_failed",
     "order_completed",
     "order_refunded",
+    # support and satisfaction
     "ticket_opened",
     "ticket_closed",
+    "csat_answered",
     "nps_answered",
+    # plans
     "subscription_started",
     "subscription_upgraded",
     "subscription_downgraded",
     "subscription_cancelled",
+    "trial_started",
+    "trial_ended",
+    # teams
     "team_member_invited",
     "team_member_joined",
     "team_member_removed",
+    # messages
+    "message_sent",
+    "message_opened",
+    "message_clicked",
+    "channel_subscribed",
+    "channel_unsubscribed",
+    # who is who: calls of the Segment spec, which carry no name of an event
+    "identify",
+    "group",
+    "alias",
+    # what a collector brings along and no taxonomy lists
+    "debug_ping",
+    "beta_widget_opened",
 )
 EVENTS = FEATURE_EVENTS + OTHER_EVENTS
 EVENT_CODES = {name: code for code, name in enumerate(EVENTS)}
-EVENT_TYPES = tuple("page" if name == "page_viewed" else "track" for name in EVENTS)
+CALLS_WITHOUT_A_NAME = {"page_viewed": "page", "identify": "identify", "group": "group", "alias": "alias"}
+EVENT_TYPES = tuple(CALLS_WITHOUT_A_NAME.get(name, "track") for name in EVENTS)
+# Behaviour of customers, as the demo's events.csv says: of these, sessions are made. The others are sent by
+# our servers, by mail providers or by the machinery itself.
+NO_ACTIVITY = frozenset(
+    {
+        "error_shown",
+        "payment_failed",
+        "order_refunded",
+        "ticket_closed",
+        "subscription_started",
+        "subscription_upgraded",
+        "subscription_downgraded",
+        "subscription_cancelled",
+        "trial_started",
+        "trial_ended",
+        "team_member_joined",
+        "team_member_removed",
+        "message_sent",
+        "message_opened",
+        "message_clicked",
+        "channel_subscribed",
+        "channel_unsubscribed",
+        "identify",
+        "group",
+        "alias",
+        "debug_ping",
+        "beta_widget_opened",
+    }
+)
+IS_ACTIVITY = tuple(name not in NO_ACTIVITY for name in EVENTS)
+# Feature events that an update of the product renamed in the middle of the history.
+RENAMED_EVENTS = {"search_run": "search_performed", "file_uploaded": "document_uploaded"}
 
 # How much each feature is used, in the order of FEATURE_EVENTS: the everyday ones first. Beginners and
 # casual accounts stay with those; power accounts use all.
@@ -54,11 +121,17 @@ FEATURE_PAGES = (
     "/automations",
     "/integrations",
 )
-OTHER_PAGES = ("/home", "/settings", "/help", "/pricing", "/shop", "/signup", "/shop/checkout", "/support")
-PAGES = FEATURE_PAGES + OTHER_PAGES
+OTHER_PAGES = ("/home", "/settings", "/help", "/shop", "/signup", "/shop/checkout", "/support", "/learn")
+PUBLIC_PAGES = ("/", "/product", "/pricing", "/customers", "/blog", "/compare")
+PAGES = FEATURE_PAGES + OTHER_PAGES + PUBLIC_PAGES
 PAGE_CODES = {path: code for code, path in enumerate(PAGES)}
-# How often each page is looked at, in the order of PAGES; nobody strolls to sign-up and checkout.
-PAGE_WEIGHTS = (10.0, 9.0, 3.0, 4.0, 5.0, 3.0, 5.0, 1.0, 1.5, 1.0, 14.0, 2.0, 2.5, 1.0, 3.0, 0.0, 0.0, 0.0)
+# How often a customer looks at each page, in the order of FEATURE_PAGES and OTHER_PAGES; nobody strolls to
+# sign-up and checkout.
+PAGE_WEIGHTS = (10.0, 9.0, 3.0, 4.0, 5.0, 3.0, 5.0, 1.0, 1.5, 1.0, 14.0, 2.0, 2.5, 3.0, 0.0, 0.0, 0.0, 0.0)
+# … and a visitor, in the order of PUBLIC_PAGES
+PUBLIC_PAGE_WEIGHTS = (30.0, 18.0, 16.0, 6.0, 20.0, 5.0)
+CONTENT_TOPICS = ("planning", "reporting", "automation", "leadership", "product_news", "security")
+CONTENT_TOPIC_WEIGHTS = (26.0, 20.0, 16.0, 12.0, 18.0, 8.0)
 
 REFERRERS = (
     "https://www.google.com/",
@@ -89,9 +162,9 @@ CAMPAIGNS = (
 CAMPAIGN_WEIGHTS = (22.0, 30.0, 18.0, 20.0, 10.0)
 
 # Devices of a person: none stands for our own servers.
-NO_DEVICE, COMPUTER, PHONE = range(3)
-DEVICE_TYPES = (None, "desktop", "mobile")
-CHANNELS = ("server", "web", "mobile")
+NO_DEVICE, COMPUTER, PHONE, HOME_COMPUTER = range(4)
+DEVICE_TYPES = (None, "desktop", "mobile", "desktop")
+CHANNELS = ("server", "web", "mobile", "web")
 COMPUTER_PLATFORMS = ("Windows", "macOS", "Linux")
 PHONE_PLATFORMS = ("iOS", "Android")
 PLATFORMS = COMPUTER_PLATFORMS + PHONE_PLATFORMS
@@ -149,9 +222,36 @@ PRODUCTS = (
     Product("p_503", "Automation cookbook", "books", 4_490, 3.0),
     Product("p_504", "Pocket guide", "books", 1_290, 7.0),
 )
+CATEGORIES = tuple(dict.fromkeys(product.category for product in PRODUCTS))
+SHIPPED_CATEGORIES = frozenset({"stationery", "hardware", "books"})  # the others are downloads and seats
+
+
+@dataclass(frozen=True)
+class Affinity:
+    """Companions: who takes one of the products, takes each of the others `factor` times as readily."""
+
+    products: tuple[str, ...]
+    factor: float
+
+
+AFFINITIES = (
+    Affinity(("p_203", "p_204"), 14.0),  # a notebook wants markers
+    Affinity(("p_201", "p_205"), 10.0),  # the planner hangs on the board
+    Affinity(("p_202", "p_103"), 12.0),  # retrospectives are held with cards
+    Affinity(("p_301", "p_501", "p_504"), 12.0),  # beginners buy the course and the books to it
+    Affinity(("p_302", "p_503"), 14.0),  # the cookbook is read in the course
+    Affinity(("p_102", "p_303", "p_502"), 12.0),  # everything about reports
+    Affinity(("p_402", "p_404"), 25.0),  # badges have to be printed
+    Affinity(("p_401", "p_403", "p_405"), 12.0),  # a meeting room is furnished at once
+)
+ABANDONMENT_CAUSES = ("comparing", "distraction", "shipping_cost", "payment_failure")
 PAYMENT_METHODS = ("card", "invoice", "paypal", "sepa_debit")
 PAYMENT_WEIGHTS = (48.0, 24.0, 16.0, 12.0)
-COUPONS = ("SAVE15", "TEAM15")
+COUPONS = ("SAVE15", "TEAM15")  # of the offers, in turn
+PARTNER_COUPON = "PARTNER15"  # holds without an offer
+
+MESSAGE_CHANNELS = ("email", "sms", "push", "in_app")
+OPT_OUT_REASONS = ("too_many", "not_relevant")
 
 CANCELLATION_REASONS = ("too_expensive", "not_used", "missing_feature", "support", "closed_business")
 CANCELLATION_REASON_WEIGHTS = (26.0, 34.0, 18.0, 10.0, 12.0)

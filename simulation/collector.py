@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
@@ -10,23 +12,40 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_MICROSECONDS_PER_DAY = 86_400_000_000
+from simulation.events import CUT, NO_FAULT, NO_JSON, EventBatch, events_table, take
+from simulation.parameters import WorldParameters
+from simulation.weeks import DAY
+
+_TIMESTAMP = re.compile(r'"timestamp":"[^"]*"')
 _TIME_WIDTH = len("2025-03-04 10:11:12.123")
 
 
-def day_files(events: pa.Table) -> Iterator[tuple[date, pa.Buffer]]:
-    """For each UTC day of receipt, the whole content of its file (UTF-8, a line per row).
+def day_batches(received: EventBatch) -> Iterator[tuple[date, EventBatch]]:
+    """The deliveries of each UTC day of receipt; `received` is sorted by receipt.
 
-    `events` (EVENT_SCHEMA) is sorted by received_at. Because the slices of a world never share a day
-    of receipt, the files of a slice are complete; name them events-YYYY-MM-DD.jsonl.
+    Because the slices of a world never share a day of receipt, the days of a slice are complete.
     """
-    days = events["received_at"].combine_chunks().view(pa.int64()).to_numpy() // _MICROSECONDS_PER_DAY
+    days = received.received_at // DAY
     starts = np.flatnonzero(np.diff(days, prepend=days[:1] - 1))
     for start, end in pairwise([*starts, len(days)]):
-        lines = segment_lines(events.slice(start, end - start))
-        octets = np.frombuffer(lines.buffers()[1], dtype=np.int32)[[0, len(lines)]]
-        content = lines.buffers()[2].slice(octets[0], octets[1] - octets[0])
-        yield date.fromordinal(date(1970, 1, 1).toordinal() + int(days[start])), content
+        day = date.fromordinal(date(1970, 1, 1).toordinal() + int(days[start]))
+        yield day, take(received, np.arange(start, end))
+
+
+def day_lines(received: EventBatch, parameters: WorldParameters) -> pa.Buffer:
+    """The whole content of a file of JSON lines (UTF-8); name it events-YYYY-MM-DD.jsonl."""
+    lines = _damage(segment_lines(events_table(received, parameters)), received.fault)
+    octets = np.frombuffer(lines.buffers()[1], dtype=np.int32)[[0, len(lines)]]
+    return lines.buffers()[2].slice(octets[0], octets[1] - octets[0])
+
+
+def day_table(received: EventBatch, parameters: WorldParameters) -> pa.Table:
+    """The same as a table for a Parquet file, in the canonical columns; damaged rows have lost their time."""
+    table = events_table(received, parameters)
+    occurred_at = pc.if_else(
+        pa.array(received.fault == NO_FAULT), table["occurred_at"], pa.scalar(None, pa.timestamp("us"))
+    )
+    return table.set_column(table.column_names.index("occurred_at"), "occurred_at", occurred_at)
 
 
 def segment_lines(events: pa.Table) -> pa.StringArray:
@@ -60,12 +79,17 @@ def segment_lines(events: pa.Table) -> pa.StringArray:
         _quoted("timestamp", _iso_times(column["occurred_at"])),
         _quoted("receivedAt", _iso_times(column["received_at"])),
         ',"context":{',
-        _quoted("groupId", column["account_id"], is_first=True),
-        _quoted("channel", column["channel"]),
+        _quoted("channel", column["channel"], is_first=True),
+        _quoted("groupId", column["account_id"]),
         _object("os", _quoted("name", column["platform"], is_first=True), only_where=column["platform"]),
         _object("device", _quoted("type", column["device"], is_first=True), only_where=column["device"]),
         page,
         campaign,
+        _object(
+            "library",
+            _quoted("version", column["library_version"], is_first=True),
+            only_where=column["library_version"],
+        ),
         "}",
         pc.binary_join_element_wise(',"properties":', column["properties"], ""),
         pc.binary_join_element_wise(',"traits":', column["traits"], ""),
@@ -73,6 +97,26 @@ def segment_lines(events: pa.Table) -> pa.StringArray:
         "",
         null_handling="skip",
     )
+
+
+def _damage(lines: pa.StringArray, fault: np.ndarray) -> pa.StringArray:
+    """The lines, those with a fault damaged by it."""
+    damaged = np.flatnonzero(fault != NO_FAULT)
+    if not len(damaged):
+        return lines
+    texts = [
+        _damaged(line, kind)
+        for line, kind in zip(lines.take(pa.array(damaged)).to_pylist(), fault[damaged], strict=True)
+    ]
+    return pc.replace_with_mask(lines, pa.array(fault != NO_FAULT), pa.array(texts, pa.string()))
+
+
+def _damaged(line: str, fault: int) -> str:
+    if fault == CUT:
+        return line[: len(line) // 2] + "\n"
+    if fault == NO_JSON:
+        return f"<html><title>502 Bad Gateway</title><p>{zlib.crc32(line.encode()):08x}</p></html>\n"
+    return _TIMESTAMP.sub('"timestamp":"31.02.2025 25:61"', line, count=1)
 
 
 def _quoted(name: str, values: pa.Array, is_first: bool = False) -> pa.Array:

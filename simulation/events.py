@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from simulation import identifiers
 from simulation.catalogue import (
     CAMPAIGNS,
     CHANNELS,
-    COMPUTER,
     COMPUTER_PLATFORM_SHARES,
     COMPUTER_PLATFORMS,
     DEVICE_TYPES,
@@ -20,15 +21,21 @@ from simulation.catalogue import (
     EVENTS,
     NO_DEVICE,
     PAGES,
+    PHONE,
     PHONE_PLATFORM_SHARES,
     PLATFORMS,
     REFERRERS,
+    RENAMED_EVENTS,
 )
 from simulation.json_text import hundredths
 from simulation.parameters import WorldParameters
+from simulation.weeks import DAY, DAYS_PER_WEEK
 
-NONE = -1  # of pages, referrers and campaigns
+NONE = -1  # of pages, referrers, campaigns and sessions
 NOBODY = 0  # the member who did what a server did
+OWNER = 1  # the first member of each account
+NO_ACCOUNT = -1  # of what visitors do before they say who they are
+NO_MACHINE = 0
 
 EVENT_SCHEMA = pa.schema(
     [
@@ -52,8 +59,22 @@ EVENT_SCHEMA = pa.schema(
         ("currency", pa.string()),
         ("properties", pa.string()),
         ("traits", pa.string()),
+        ("library_version", pa.string()),
     ]
 )
+
+
+JSON_COLUMNS = ("properties", "traits")
+# Calls that are no event have no name; an update renames some of the features.
+NAMES = tuple(
+    None if kind in ("identify", "group", "alias") else name
+    for name, kind in zip(EVENTS, EVENT_TYPES, strict=True)
+)
+NAMES_AFTER_UPDATE = tuple(RENAMED_EVENTS.get(name, name) for name in NAMES)
+LIBRARY_AFTER_UPDATE = "2.0.0"
+# Ways in which a line is damaged on its way: cut off, no JSON at all, a time that is none.
+FAULTS = ("none", "cut", "no_json", "wrong_time")
+NO_FAULT, CUT, NO_JSON, WRONG_TIME = range(len(FAULTS))
 
 
 @dataclass(frozen=True)
@@ -61,14 +82,18 @@ class EventBatch:
     """Events as parallel columns; one row per event, or per delivery once it is delivered.
 
     account, member (1 is the owner, NOBODY a server), device: positions and codes of catalogue.py;
-    occurred_at, received_at: UTC milliseconds; delay: milliseconds that the sending device waited;
-    message: the number behind the event's id; revenue: cents, where has_revenue; properties: JSON or null.
+    machine: the number behind the anonymous id; session: position in the sessions of the week, NONE
+    outside of them; occurred_at, received_at: UTC milliseconds; delay: milliseconds that the sending device
+    waited; message: the number behind the event's id; revenue: cents, where has_revenue; properties and
+    traits: JSON or null.
     """
 
     event: np.ndarray
     account: np.ndarray
     member: np.ndarray
     device: np.ndarray
+    machine: np.ndarray
+    session: np.ndarray
     occurred_at: np.ndarray
     delay: np.ndarray
     page: np.ndarray
@@ -77,8 +102,11 @@ class EventBatch:
     revenue: np.ndarray
     has_revenue: np.ndarray
     properties: pa.Array
+    traits: pa.Array
     message: np.ndarray
     received_at: np.ndarray
+    is_repeat: np.ndarray  # of a delivery: whether the event came before
+    fault: np.ndarray  # of a delivery: how its line is damaged (codes of FAULTS)
 
     def __len__(self) -> int:
         return len(self.event)
@@ -91,12 +119,15 @@ def make_events(
     *,
     member: np.ndarray | int = NOBODY,
     device: np.ndarray | int = NO_DEVICE,
+    machine: np.ndarray | int = NO_MACHINE,
+    session: np.ndarray | int = NONE,
     delay: np.ndarray | int = 0,
     page: np.ndarray | str | None = None,
     referrer: np.ndarray | int = NONE,
     campaign: np.ndarray | int = NONE,
     revenue: np.ndarray | None = None,
     properties: pa.Array | None = None,
+    traits: pa.Array | None = None,
 ) -> EventBatch:
     """Events that have occurred and are not delivered yet; what is not given is absent.
 
@@ -111,6 +142,8 @@ def make_events(
         account=_column(account, count, np.int32),
         member=_column(member, count, np.int16),
         device=_column(device, count, np.int8),
+        machine=_column(machine, count, np.int64),
+        session=_column(session, count, np.int32),
         occurred_at=_column(occurred_at, count, np.int64),
         delay=_column(delay, count, np.int64),
         page=_column(page, count, np.int8),
@@ -119,38 +152,60 @@ def make_events(
         revenue=_column(0 if revenue is None else revenue, count, np.int64),
         has_revenue=_column(revenue is not None, count, np.bool_),
         properties=pa.nulls(count, pa.string()) if properties is None else properties,
+        traits=pa.nulls(count, pa.string()) if traits is None else traits,
         message=_column(0, count, np.uint64),
         received_at=_column(0, count, np.int64),
+        is_repeat=_column(False, count, np.bool_),
+        fault=_column(NO_FAULT, count, np.int8),
     )
 
 
 def concatenate(batches: list[EventBatch]) -> EventBatch:
     """The events of all batches, in order."""
-    columns = {
-        column.name: [getattr(batch, column.name) for batch in batches] for column in fields(EventBatch)
-    }
-    properties = pa.concat_arrays(columns.pop("properties"))
     return EventBatch(
-        properties=properties, **{name: np.concatenate(parts) for name, parts in columns.items()}
+        **{
+            column.name: (pa.concat_arrays if column.name in JSON_COLUMNS else np.concatenate)(
+                [getattr(batch, column.name) for batch in batches]
+            )
+            for column in fields(EventBatch)
+        }
     )
 
 
 def take(batch: EventBatch, positions: np.ndarray) -> EventBatch:
     """The events at the given positions."""
-    columns = {column.name: getattr(batch, column.name) for column in fields(EventBatch)}
-    properties = columns.pop("properties").take(pa.array(positions))
-    return EventBatch(properties=properties, **{name: values[positions] for name, values in columns.items()})
+    return EventBatch(
+        **{
+            column.name: getattr(batch, column.name).take(pa.array(positions))
+            if column.name in JSON_COLUMNS
+            else getattr(batch, column.name)[positions]
+            for column in fields(EventBatch)
+        }
+    )
 
 
 def events_table(batch: EventBatch, parameters: WorldParameters) -> pa.Table:
-    """Delivered events in the canonical columns (EVENT_SCHEMA), row by row as in the batch."""
+    """Delivered events in the canonical columns (EVENT_SCHEMA), row by row as in the batch.
+
+    An update of the product in the middle of the history renames some events and adds the version of the
+    library; an owner whose user id changes has another one from then on.
+    """
+    is_updated = batch.occurred_at >= updated_at(parameters)
+    user_ids = identifiers.user_ids(batch.account, batch.member, parameters.customers)
+    renamed = np.flatnonzero(batch.member == OWNER)
+    renamed = renamed[batch.occurred_at[renamed] >= id_changes_at(batch.account[renamed], parameters)]
+    if len(renamed):
+        others = identifiers.later_user_ids(batch.account[renamed], parameters.customers)
+        is_renamed = np.zeros(len(batch), dtype=np.bool_)
+        is_renamed[renamed] = True
+        user_ids = pc.replace_with_mask(user_ids, pa.array(is_renamed), others)
     return pa.Table.from_arrays(
         [
             identifiers.thing_ids("", batch.message),
             _texts(EVENT_TYPES, batch.event),
-            _texts(EVENTS, batch.event),
-            identifiers.user_ids(batch.account, batch.member, parameters.customers),
-            identifiers.device_ids(batch.account, batch.member, batch.device, parameters.seed),
+            _texts(NAMES + NAMES_AFTER_UPDATE, batch.event + len(EVENTS) * is_updated),
+            user_ids,
+            identifiers.machine_ids(batch.machine, parameters.seed),
             identifiers.account_ids(batch.account, parameters.customers),
             pa.array(batch.occurred_at * 1_000, pa.timestamp("us")),
             pa.array(batch.received_at * 1_000, pa.timestamp("us")),
@@ -165,10 +220,30 @@ def events_table(batch: EventBatch, parameters: WorldParameters) -> pa.Table:
             hundredths(batch.revenue, mask=~batch.has_revenue),
             _texts((parameters.currency,), np.where(batch.has_revenue, 0, NONE)),
             batch.properties,
-            pa.nulls(len(batch), pa.string()),
+            batch.traits,
+            _texts((LIBRARY_AFTER_UPDATE,), np.where(is_updated & (batch.machine != NO_MACHINE), 0, NONE)),
         ],
         schema=EVENT_SCHEMA,
     )
+
+
+def updated_at(parameters: WorldParameters) -> int:
+    """The midnight (UTC milliseconds) at which an update of the product changes what is sent."""
+    week = round(parameters.delivery.update_after_share * parameters.weeks)
+    return _midnight(parameters.first_week + timedelta(weeks=week))
+
+
+def id_changes_at(account: np.ndarray, parameters: WorldParameters) -> np.ndarray:
+    """When the owner of each account gets another user id (UTC milliseconds); for most, never."""
+    place = identifiers.person_scatter(account, OWNER, parameters.seed)
+    share = parameters.usage.id_change_share
+    weeks = 1 + (place / share * max(parameters.weeks - 1, 1)).astype(np.int64)
+    moments = _midnight(parameters.first_week) + weeks * DAYS_PER_WEEK * DAY
+    return np.where((place < share) & (account >= 0), moments, np.iinfo(np.int64).max)
+
+
+def _midnight(day: date) -> int:
+    return day.toordinal() * DAY - date(1970, 1, 1).toordinal() * DAY
 
 
 def _column(values: np.ndarray | int | bool, count: int, kind: type) -> np.ndarray:
@@ -180,9 +255,9 @@ def _texts(names: tuple[str | None, ...], codes: np.ndarray) -> pa.Array:
 
 
 def _platforms(batch: EventBatch, seed: int) -> np.ndarray:
-    """Each person has one kind of computer and one kind of phone."""
-    place = identifiers.user_scatter(batch.account, batch.member, seed)
+    """Each machine has its system, also after its browser has forgotten its id."""
+    place = identifiers.machine_scatter(batch.machine, seed)
     computers = np.searchsorted(np.cumsum(COMPUTER_PLATFORM_SHARES)[:-1], place)
     phones = len(COMPUTER_PLATFORMS) + np.searchsorted(np.cumsum(PHONE_PLATFORM_SHARES)[:-1], place)
-    platforms = np.where(batch.device == COMPUTER, computers, phones)
+    platforms = np.where(batch.device == PHONE, phones, computers)
     return np.where(batch.device == NO_DEVICE, NONE, platforms)

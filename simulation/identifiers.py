@@ -8,40 +8,59 @@ import pyarrow.compute as pc
 
 from simulation.chance import scatter
 
-MEMBERS_PER_ACCOUNT = 1024  # room for member numbers in a device's number
-DEVICES_PER_MEMBER = 4
+MEMBERS_PER_ACCOUNT = 1024  # room for member numbers in a machine's number
+KINDS_PER_MEMBER = 4
+GENERATIONS = 64  # of the id that a browser keeps: it begins anew when its cookies are deleted
+STRANGERS = 2**60  # machines of visitors who never sign up are numbered from here
 NUMBERS_PER_WEEK = 2**40  # room for things numbered within a week
 
 # Each kind of thing is scattered with its own salt, so that equal numbers get different texts.
-MESSAGE, DEVICE, ORDER, TICKET, PLATFORM = range(5)
+MESSAGE, DEVICE, ORDER, TICKET, PLATFORM, PERSON, CART, CAMPAIGN_MESSAGE, STRANGER = range(9)
 _KINDS = 16
 
 _HEXADECIMAL = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
 
 
 def account_ids(accounts: np.ndarray, customers: int) -> pa.Array:
-    """Texts like a_000123: the account's position, padded to the size of the world."""
-    return _padded_numbers("a_", accounts, max(6, len(str(customers - 1))))
+    """Texts like a_000123: the account's position, padded to the size of the world; null below 0."""
+    texts = _padded_numbers("a_", np.maximum(accounts, 0), max(6, len(str(customers - 1))))
+    return _only_where(accounts >= 0, texts)
 
 
 def user_ids(accounts: np.ndarray, members: np.ndarray, customers: int) -> pa.Array:
     """Texts like u_000123_2: the second person of account 123; null for member 0, which is nobody."""
-    padded = _padded_numbers("u_", accounts, max(6, len(str(customers - 1))))
+    padded = _padded_numbers("u_", np.maximum(accounts, 0), max(6, len(str(customers - 1))))
     numbers = pa.array(members, mask=members == 0).cast(pa.string())
     return pc.binary_join_element_wise(padded, numbers, "_")
 
 
-def device_ids(accounts: np.ndarray, members: np.ndarray, devices: np.ndarray, seed: int) -> pa.Array:
-    """Texts like d_5f0c…: a browser or phone of a person; null for device 0, which is a server."""
-    numbers = (accounts.astype(np.int64) * MEMBERS_PER_ACCOUNT + members) * DEVICES_PER_MEMBER + devices
-    texts = _hexadecimal_texts("d_", scatter(numbers, _salt(seed, DEVICE)))
-    return pc.if_else(pa.array(devices != 0), texts, pa.scalar(None, pa.string()))
+def later_user_ids(accounts: np.ndarray, customers: int) -> pa.Array:
+    """The other user ids of owners whose id has changed, such as u_000123_1_b."""
+    return pc.binary_join_element_wise(user_ids(accounts, np.ones_like(accounts), customers), "b", "_")
 
 
-def user_scatter(accounts: np.ndarray, members: np.ndarray, seed: int) -> np.ndarray:
+def machines(
+    accounts: np.ndarray, members: np.ndarray, kinds: np.ndarray | int, generations: np.ndarray | int = 0
+) -> np.ndarray:
+    """The numbers of browsers and phones: of a person, a kind of device, and the age of its cookies."""
+    people = accounts.astype(np.int64) * MEMBERS_PER_ACCOUNT + members
+    return (people * KINDS_PER_MEMBER + kinds) * GENERATIONS + np.minimum(generations, GENERATIONS - 1)
+
+
+def machine_ids(machines: np.ndarray, seed: int) -> pa.Array:
+    """Texts like d_5f0c…: the anonymous id of a browser or phone; null for machine 0, a server."""
+    return _only_where(machines != 0, _hexadecimal_texts("d_", scatter(machines, _salt(seed, DEVICE))))
+
+
+def machine_scatter(machines: np.ndarray, seed: int) -> np.ndarray:
+    """A number from 0 to 1 that stays with a machine, whatever its cookies."""
+    return scatter(machines // GENERATIONS, _salt(seed, PLATFORM)) / 2.0**64
+
+
+def person_scatter(accounts: np.ndarray, members: np.ndarray, seed: int) -> np.ndarray:
     """A number from 0 to 1 that stays with a person."""
-    numbers = accounts.astype(np.int64) * MEMBERS_PER_ACCOUNT + members
-    return scatter(numbers, _salt(seed, PLATFORM)) / 2.0**64
+    people = accounts.astype(np.int64) * MEMBERS_PER_ACCOUNT + members
+    return scatter(people, _salt(seed, PERSON)) / 2.0**64
 
 
 def numbers_in_week(kind: int, week_number: int, count: int, seed: int) -> np.ndarray:
@@ -57,6 +76,10 @@ def thing_ids(prefix: str, numbers: np.ndarray) -> pa.Array:
 
 def _salt(seed: int, kind: int) -> int:
     return (seed * _KINDS + kind) % 2**64
+
+
+def _only_where(holds: np.ndarray, texts: pa.Array) -> pa.Array:
+    return texts if holds.all() else pc.if_else(pa.array(holds), texts, pa.scalar(None, pa.string()))
 
 
 def _padded_numbers(prefix: str, numbers: np.ndarray, digits: int) -> pa.Array:

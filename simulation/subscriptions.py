@@ -1,58 +1,61 @@
-"""Plans: sign-up, upgrades and downgrades, and the hazard by which accounts cancel."""
+"""Plans: sign-up, trials, upgrades and downgrades, and the end of a subscription."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from simulation import identifiers
 from simulation.accounts import KNOWN_AT_START, Accounts, is_subscribed
 from simulation.catalogue import (
-    CAMPAIGN_WEIGHTS,
     CANCELLATION_REASON_WEIGHTS,
     CANCELLATION_REASONS,
-    COMPUTER,
     PLANS,
-    REFERRER_WEIGHTS,
     STARTER,
 )
 from simulation.chance import choose
 from simulation.events import EventBatch, concatenate, make_events
 from simulation.json_text import hundredths, json_objects
-from simulation.parameters import CANCELLED, CASUAL, DECLINING, HazardNumbers, WorldParameters
-from simulation.weeks import HOUR, MINUTE, Week, working_times
+from simulation.parameters import CANCELLED, CASUAL, DECLINING, SubscriptionNumbers, WorldParameters
+from simulation.weeks import DAY, HOUR, MINUTE, Week, working_times
 
 NEVER = np.iinfo(np.int64).max
 RECENT_WEEKS = 4
 SIGNUP_TO_SUBSCRIPTION = 9 * MINUTE
+NO_TRIAL = 0  # the week of a trial that never was
+
+# Why a plan grows, in the order of the rows of _upgrade_effects; the last is for those without a reason.
+UPGRADE_CAUSES = ("limit", "trial", "team_growth", "none")
+UPGRADE_KINDS = ("plan", "seats")
 
 
-def cancellation_hazard(
-    random: np.random.Generator, accounts: Accounts, week: Week, numbers: HazardNumbers
-) -> np.ndarray:
-    """The chance of each account to cancel in the week, given all that happened before it.
+@dataclass
+class PlanState:
+    """What upgrades depend on beyond the accounts; by account, changed in place by change_plans.
 
-    0 in the week of sign-up; NaN for accounts that are not there yet or have cancelled before.
+    trial_week: number of the week in which the last trial began, NO_TRIAL where there was none since the
+    last upgrade; trial_plan: what was tried; trial_ends_at: UTC milliseconds, NEVER while none is running;
+    joined_before: RECENT_WEEKS × customers, the people who had ever joined by each of the last weeks, in row
+    week.number % RECENT_WEEKS.
     """
-    logit = (
-        numbers.intercept
-        + numbers.usage_fall * _usage_fall(accounts, numbers)
-        + numbers.quiet_week * np.minimum(accounts.quiet_weeks, numbers.most_quiet_weeks)
-        + numbers.bad_ticket * np.minimum(accounts.bad_tickets, numbers.most_bad_tickets)
-        + numbers.starter_plan * (accounts.plan == STARTER)
-        + numbers.young_account
-        * (week.number - accounts.signup_week < numbers.young_weeks)
-        * (accounts.signup_week != KNOWN_AT_START)
-        + accounts.frailty
-        + numbers.noise_spread * random.standard_normal(len(accounts))
+
+    trial_week: np.ndarray
+    trial_plan: np.ndarray
+    trial_ends_at: np.ndarray
+    joined_before: np.ndarray
+
+
+def found_plans(parameters: WorldParameters) -> PlanState:
+    """Before the first week nobody tries anything, and no team has grown."""
+    customers = parameters.customers
+    return PlanState(
+        trial_week=np.full(customers, NO_TRIAL, dtype=np.int32),
+        trial_plan=np.zeros(customers, dtype=np.int8),
+        trial_ends_at=np.full(customers, NEVER),
+        joined_before=np.zeros((RECENT_WEEKS, customers), dtype=np.int32),
     )
-    hazard = np.where(accounts.signup_week == week.number, 0.0, 1 / (1 + np.exp(-logit)))
-    return np.where(is_subscribed(accounts, week), hazard, np.nan)
-
-
-def draw_cancellations(random: np.random.Generator, hazard: np.ndarray, week: Week) -> np.ndarray:
-    """The moment of cancellation by account, in UTC milliseconds; NEVER for those who stay."""
-    cancels = random.random(len(hazard)) < np.nan_to_num(hazard)
-    return np.where(cancels, working_times(random, week, len(hazard)), NEVER)
 
 
 def end_subscriptions(
@@ -69,39 +72,24 @@ def end_subscriptions(
         cancels_at[leaving],
         properties=json_objects(
             {
-                "plan": _plan_names(accounts.plan[leaving]),
+                "plan": plan_names(accounts.plan[leaving]),
                 "reason": pa.array(CANCELLATION_REASONS).take(pa.array(reason)),
             }
         ),
     )
 
 
-def sign_up(
-    random: np.random.Generator, accounts: Accounts, week: Week, parameters: WorldParameters
-) -> EventBatch:
-    """The accounts that sign up in the week, and the subscription that they start minutes later."""
+def start_subscriptions(accounts: Accounts, week: Week, parameters: WorldParameters) -> EventBatch:
+    """The subscriptions of the accounts that sign up in the week, minutes later."""
     arriving = np.flatnonzero(accounts.signup_week == week.number)
-    signed_up = make_events(
-        "signed_up",
-        arriving,
-        accounts.signed_up_at[arriving],
-        member=1,
-        device=COMPUTER,
-        page="/signup",
-        referrer=choose(random, REFERRER_WEIGHTS, len(arriving)),
-        campaign=choose(random, CAMPAIGN_WEIGHTS, len(arriving)),
-        properties=json_objects({"plan": _plan_names(accounts.plan[arriving])}),
-    )
     starts_at = accounts.signed_up_at[arriving] + SIGNUP_TO_SUBSCRIPTION
-    return concatenate(
-        [signed_up, _plan_events("subscription_started", arriving, starts_at, accounts, parameters)]
-    )
+    return _plan_events("subscription_started", arriving, starts_at, accounts, parameters)
 
 
 def import_subscriptions(accounts: Accounts, week: Week, parameters: WorldParameters) -> EventBatch:
     """The plans of the accounts known at the start, as the first export of the business gives them."""
     known = np.flatnonzero(accounts.signup_week == KNOWN_AT_START)
-    imported_at = np.full(len(known), week.day_starts[0] + 6 * HOUR)
+    imported_at = np.full(len(known), week.starts_at + 6 * HOUR)
     return _plan_events("subscription_started", known, imported_at, accounts, parameters)
 
 
@@ -116,85 +104,196 @@ def resubscribe(
     accounts.archetype[returning] = CASUAL
     accounts.weeks_in_archetype[returning] = 1
     accounts.cancelled_week[returning] = 0
+    accounts.ends_in_week[returning] = 0
     accounts.core_history[returning] = 0
     accounts.weeks_known[returning] = 0
     accounts.quiet_weeks[returning] = 0
     accounts.bad_tickets[returning] = 0
-    starts_at = week.day_starts[0] + random.integers(7 * HOUR, 8 * HOUR, len(returning))
+    starts_at = week.starts_at + random.integers(7 * HOUR, 8 * HOUR, len(returning))
     return _plan_events("subscription_started", returning, starts_at, accounts, parameters)
 
 
 def change_plans(
     random: np.random.Generator,
     accounts: Accounts,
+    plans: PlanState,
     week: Week,
     cancels_at: np.ndarray,
     parameters: WorldParameters,
-) -> EventBatch:
-    """Upgrades of those close to a limit (a larger plan, or more seats), downgrades of those who decline."""
+) -> tuple[EventBatch, np.ndarray, pa.Table]:
+    """Upgrades (a larger plan or, on the largest, more seats), downgrades and trials of a week.
+
+    Returns also the chance of each account to upgrade in the week (NaN where not subscribed, 0 in the weeks
+    of the sign-up and of the end), and the truth, one row per upgrade: account_id, review_week, kind
+    (UPGRADE_KINDS), cause (UPGRADE_CAUSES) and hazard. To be called before the team of the week changes, so
+    that the chance follows from what could be seen before the week began. Whether an account has decided to
+    leave changes nothing here: what it does until then must not give its decision away.
+    """
     numbers = parameters.subscription
-    staying = is_subscribed(accounts, week) & (accounts.signup_week < week.number) & (cancels_at == NEVER)
-    used = _limit_used(accounts, parameters)
-    pressure = np.clip((used - numbers.upgrade_pressure_from) / (1 - numbers.upgrade_pressure_from), 0, 1)
-    upgrade_rate = numbers.upgrade_rate + (numbers.upgrade_rate_at_limit - numbers.upgrade_rate) * pressure
-    upgrades = staying & (random.random(len(accounts)) < upgrade_rate)
-    declining = accounts.archetype == DECLINING
-    downgrade_rate = np.where(declining, numbers.downgrade_rate_declining, numbers.downgrade_rate)
+    subscribed = is_subscribed(accounts, week)
+    staying = subscribed & (accounts.signup_week < week.number) & (cancels_at == NEVER)
+    if week.number == 1:  # the teams known at the start have grown long ago
+        plans.joined_before[:] = accounts.joined
+    effects = _upgrade_effects(accounts, plans, week, parameters)
+    plans.joined_before[week.number % RECENT_WEEKS] = accounts.joined
+    chance = np.where(staying, _upgrade_chance(effects, numbers), 0.0)
+    hazard = np.where(subscribed, chance, np.nan)
+
+    upgrades = random.random(len(accounts)) < chance
+    downgrade_rate = np.where(
+        accounts.archetype == DECLINING, numbers.downgrade_rate_declining, numbers.downgrade_rate
+    )
     downgrades = random.random(len(accounts)) < downgrade_rate
     downgrades &= staying & ~upgrades & (accounts.plan > STARTER)
+    upgraded, downgraded = np.flatnonzero(upgrades), np.flatnonzero(downgrades)
+    upgraded_at = working_times(random, week, len(upgraded))
+    truth = _upgrades_table(upgraded, accounts, week, effects, hazard, parameters)
 
-    on_largest = accounts.plan == len(PLANS) - 1
-    more_seats = np.maximum(accounts.seats + 1, np.ceil(accounts.seats * numbers.seats_margin))
-    accounts.seats[:] = np.where(upgrades & on_largest, more_seats, accounts.seats)
-    accounts.plan[:] = accounts.plan + (upgrades & ~on_largest) - downgrades
-    return concatenate(
+    over_at = cancels_at.copy()
+    over_at[upgraded] = upgraded_at
+    trials_ended = _end_trials(plans, week, over_at, numbers)
+    plans.trial_week[upgraded] = NO_TRIAL
+    on_largest = accounts.plan[upgraded] == len(PLANS) - 1
+    seats = accounts.seats[upgraded]
+    more_seats = np.maximum(seats + 1, np.ceil(seats * numbers.seats_margin).astype(seats.dtype))
+    accounts.seats[upgraded] = np.where(on_largest, more_seats, seats)
+    accounts.plan[upgraded] += ~on_largest
+    accounts.plan[downgraded] -= 1
+    trials_started = _start_trials(random, accounts, plans, week, staying & ~upgrades & ~downgrades, numbers)
+    downgraded_at = working_times(random, week, len(downgraded))
+    events = [
+        _plan_events("subscription_upgraded", upgraded, upgraded_at, accounts, parameters),
+        _plan_events("subscription_downgraded", downgraded, downgraded_at, accounts, parameters),
+        trials_ended,
+        trials_started,
+    ]
+    return concatenate(events), hazard, truth
+
+
+def _upgrade_chance(effects: np.ndarray, numbers: SubscriptionNumbers) -> np.ndarray:
+    """logistic(logit(upgrade_rate) + the sum of the effects), by account.
+
+    An experiment or an intervention with a known uplift would be one more row of effects.
+    """
+    logit = np.log(numbers.upgrade_rate / (1 - numbers.upgrade_rate)) + effects.sum(axis=0)
+    return 1 / (1 + np.exp(-logit))
+
+
+def _upgrade_effects(
+    accounts: Accounts, plans: PlanState, week: Week, parameters: WorldParameters
+) -> np.ndarray:
+    """On the logit of an upgrade: causes × accounts, in the order of UPGRADE_CAUSES, all 0 or more.
+
+    Closeness to the limit of the plan; a trial that is running or has just ended; the share of the team that
+    joined in the last RECENT_WEEKS (the owner is no growth).
+    """
+    numbers = parameters.subscription
+    used = _limit_used(accounts, slice(None), parameters)
+    pressure = (used - numbers.upgrade_pressure_from) / (1 - numbers.upgrade_pressure_from)
+    weeks_since = week.number - plans.trial_week
+    feels_trial = (plans.trial_week != NO_TRIAL) & (weeks_since <= numbers.trial_felt_weeks)
+    return np.stack(
         [
-            _plan_events(
-                event,
-                np.flatnonzero(changes),
-                working_times(random, week, int(changes.sum())),
-                accounts,
-                parameters,
-            )
-            for event, changes in (
-                ("subscription_upgraded", upgrades),
-                ("subscription_downgraded", downgrades),
-            )
+            np.log(numbers.upgrade_odds_at_limit) * np.maximum(pressure, 0),
+            np.log(numbers.upgrade_odds_in_trial) * feels_trial,
+            np.log(numbers.upgrade_odds_of_growth) * _team_growth(accounts, plans, week),
         ]
     )
 
 
-def _usage_fall(accounts: Accounts, numbers: HazardNumbers) -> np.ndarray:
-    """The share by which weekly core events fell: the last 4 weeks against the known ones before, 0-1."""
-    recent = accounts.core_history[:, :RECENT_WEEKS].mean(axis=1)
-    weeks_before = np.clip(
-        accounts.weeks_known, numbers.shortest_history_weeks, accounts.core_history.shape[1]
+def _team_growth(accounts: Accounts, plans: PlanState, week: Week) -> np.ndarray:
+    """People who joined in the last RECENT_WEEKS over people in the team, 0-1."""
+    before = np.maximum(plans.joined_before[week.number % RECENT_WEEKS], 1)
+    return np.clip((accounts.joined - before) / np.maximum(accounts.members(), 1), 0, 1)
+
+
+def _end_trials(
+    plans: PlanState, week: Week, over_at: np.ndarray, numbers: SubscriptionNumbers
+) -> EventBatch:
+    """A trial ends after its days, or earlier (`over_at`) with an upgrade or with the subscription."""
+    ends_at = np.minimum(plans.trial_ends_at, over_at)
+    ending = np.flatnonzero((plans.trial_ends_at < NEVER) & (ends_at < week.ends_at))
+    plans.trial_ends_at[ending] = NEVER
+    return _trial_events("trial_ended", ending, ends_at[ending], plans, numbers)
+
+
+def _start_trials(
+    random: np.random.Generator,
+    accounts: Accounts,
+    plans: PlanState,
+    week: Week,
+    may: np.ndarray,
+    numbers: SubscriptionNumbers,
+) -> EventBatch:
+    """Trials of the next larger plan, by those who work much with the one that they have."""
+    core_events = accounts.core_history[:, 0]
+    rate = numbers.trial_rate * core_events / (core_events + numbers.trial_half_core_events)
+    may = may & (accounts.plan < len(PLANS) - 1)
+    may &= (plans.trial_week == NO_TRIAL) | (week.number - plans.trial_week > numbers.trial_pause_weeks)
+    starting = np.flatnonzero(may & (random.random(len(accounts)) < rate))
+    starts_at = working_times(random, week, len(starting))
+    plans.trial_week[starting] = week.number
+    plans.trial_plan[starting] = accounts.plan[starting] + 1
+    plans.trial_ends_at[starting] = starts_at + numbers.trial_days * DAY
+    return _trial_events("trial_started", starting, starts_at, plans, numbers)
+
+
+def _trial_events(
+    event: str, account: np.ndarray, occurred_at: np.ndarray, plans: PlanState, numbers: SubscriptionNumbers
+) -> EventBatch:
+    properties = {
+        "plan": plan_names(plans.trial_plan[account]),
+        "trial_days": pa.array(np.full(len(account), numbers.trial_days)),
+    }
+    return make_events(event, account, occurred_at, properties=json_objects(properties))
+
+
+def _upgrades_table(
+    upgraded: np.ndarray,
+    accounts: Accounts,
+    week: Week,
+    effects: np.ndarray,
+    hazard: np.ndarray,
+    parameters: WorldParameters,
+) -> pa.Table:
+    """Before the plans change: the cause is the effect that raised the odds most, if it raised them much."""
+    largest = effects[:, upgraded].max(axis=0)
+    is_caused = largest >= np.log(parameters.subscription.smallest_cause)
+    cause = np.where(is_caused, effects[:, upgraded].argmax(axis=0), len(UPGRADE_CAUSES) - 1)
+    on_largest = accounts.plan[upgraded] == len(PLANS) - 1
+    return pa.table(
+        {
+            "account_id": identifiers.account_ids(upgraded, parameters.customers),
+            "review_week": pa.array(np.full(len(upgraded), week.monday, dtype="datetime64[D]")),
+            "kind": pa.array(UPGRADE_KINDS).take(pa.array(on_largest.astype(np.int8))),
+            "cause": pa.array(UPGRADE_CAUSES).take(pa.array(cause)),
+            "hazard": hazard[upgraded],
+        }
     )
-    before = accounts.core_history[:, RECENT_WEEKS:].sum(axis=1) / (weeks_before - RECENT_WEEKS)
-    fall = np.clip(1 - (recent + 0.25) / (before + 0.25), 0, 1)  # a quarter event: no fall from nothing
-    return np.where(accounts.weeks_known >= numbers.shortest_history_weeks, fall, 0.0)
 
 
-def _limit_used(accounts: Accounts, parameters: WorldParameters) -> np.ndarray:
+def _limit_used(accounts: Accounts, account: np.ndarray | slice, parameters: WorldParameters) -> np.ndarray:
     """How much of the plan is used, 0-1: its seats, or its actions in 28 days, whichever is closer."""
-    included = np.take([plan.included_actions for plan in PLANS], accounts.plan)
-    actions = accounts.core_history[:, :RECENT_WEEKS].sum(axis=1)
-    actions_limit = parameters.subscription.actions_per_seat_28d * included * accounts.seats
-    return np.clip(np.maximum(accounts.members() / accounts.seats, actions / actions_limit), 0, 1)
+    included = np.take([plan.included_actions for plan in PLANS], accounts.plan[account])
+    seats = accounts.seats[account]
+    actions = accounts.core_history[account, :RECENT_WEEKS].sum(axis=1)
+    actions_limit = parameters.subscription.actions_per_seat_28d * included * seats
+    members = accounts.joined[account] - accounts.removed[account]
+    return np.clip(np.maximum(members / seats, actions / actions_limit), 0, 1)
 
 
 def _plan_events(
     event: str, account: np.ndarray, occurred_at: np.ndarray, accounts: Accounts, parameters: WorldParameters
 ) -> EventBatch:
     seat_cents = np.take([plan.seat_cents for plan in PLANS], accounts.plan[account])
-    used = np.round(100 * _limit_used(accounts, parameters)[account]).astype(np.int64)
+    used = np.round(100 * _limit_used(accounts, account, parameters)).astype(np.int64)
     return make_events(
         event,
         account,
         occurred_at,
         properties=json_objects(
             {
-                "plan": _plan_names(accounts.plan[account]),
+                "plan": plan_names(accounts.plan[account]),
                 "mrr": hundredths(seat_cents * accounts.seats[account]),
                 "seats": pa.array(accounts.seats[account]),
                 "limit_used_share": hundredths(used),
@@ -203,5 +302,6 @@ def _plan_events(
     )
 
 
-def _plan_names(plan: np.ndarray) -> pa.Array:
+def plan_names(plan: np.ndarray) -> pa.Array:
+    """The names of plans, by their codes."""
     return pa.array([plan.name for plan in PLANS]).take(pa.array(plan))

@@ -22,8 +22,9 @@ DAYS_PER_WEEK = 7
 class Week:
     """One local week.
 
-    `number` counts from 1. `day_starts` (7) are such that day_starts[d] + h hours is h o'clock on
-    day d for waking hours, also on days on which the clock changes. `complete_until`: an UTC midnight
+    `number` counts from 1. `day_starts` (zones × 7; zone 0 is the business's own) are such that
+    day_starts[zone, d] + h hours is h o'clock on day d there for waking hours, also on days on which the
+    clock changes. `starts_at` and `ends_at` are those of the business. `complete_until`: an UTC midnight
     before which nothing is received that belongs to a later week.
     """
 
@@ -38,34 +39,46 @@ class Week:
 
 def weeks_of(parameters: WorldParameters) -> Iterator[Week]:
     """The weeks of the world, in order."""
-    zone = ZoneInfo(parameters.time_zone)
+    zones = zones_of(parameters)
     for number in range(1, parameters.weeks + 1):
         monday = parameters.first_week + timedelta(weeks=number - 1)
         next_monday = monday + timedelta(weeks=1)
-        ends_at = _instant(next_monday, time(0), zone)
+        ends_at = _instant(next_monday, time(0), zones[0])
         is_last = number == parameters.weeks
         if is_last:
             complete_until = -(-ends_at // DAY) * DAY
         else:
-            next_opens_at = _day_start(next_monday, zone) + int(parameters.usage.day_opens_hour * HOUR)
+            opens = int(parameters.usage.day_opens_hour * HOUR)
+            next_opens_at = min(ends_at, *(_day_start(next_monday, zone) + opens for zone in zones))
             complete_until = next_opens_at // DAY * DAY
         yield Week(
             number=number,
             monday=monday,
             day_starts=np.array(
-                [_day_start(monday + timedelta(days=day), zone) for day in range(DAYS_PER_WEEK)]
+                [
+                    [_day_start(monday + timedelta(days=day), zone) for day in range(DAYS_PER_WEEK)]
+                    for zone in zones
+                ]
             ),
-            starts_at=_instant(monday, time(0), zone),
+            starts_at=_instant(monday, time(0), zones[0]),
             ends_at=ends_at,
             complete_until=complete_until,
             is_last=is_last,
         )
 
 
-def working_times(random: np.random.Generator, week: Week, count: int) -> np.ndarray:
-    """`count` moments from Monday to Friday between 8 and 18 o'clock, UTC milliseconds."""
+def zones_of(parameters: WorldParameters) -> list[ZoneInfo]:
+    """The zones in which accounts live; the first is that of the business."""
+    others = [name for name, _ in parameters.arrival.zones[1:]]
+    return [ZoneInfo(name) for name in [parameters.time_zone, *others]]
+
+
+def working_times(
+    random: np.random.Generator, week: Week, count: int, zone: np.ndarray | int = 0
+) -> np.ndarray:
+    """`count` moments from Monday to Friday between 8 and 18 o'clock in a zone, UTC milliseconds."""
     days = random.integers(0, 5, count)
-    return week.day_starts[days] + (random.uniform(8, 18, count) * HOUR).astype(np.int64)
+    return week.day_starts[zone, days] + (random.uniform(8, 18, count) * HOUR).astype(np.int64)
 
 
 def _instant(day: date, clock: time, zone: ZoneInfo) -> int:

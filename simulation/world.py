@@ -3,39 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
 
-from simulation import identifiers
-from simulation.accounts import (
-    Accounts,
-    accounts_table,
-    found_accounts,
-    is_signed_up,
-    move_archetypes,
-    remember_week,
-)
-from simulation.catalogue import FEATURE_EVENTS
+from simulation.accounts import Accounts, accounts_table, found_accounts, move_archetypes, remember_week
+from simulation.activation import Activation, activation_table, plan_activation, take_first_steps
+from simulation.anomalies import plan_anomalies
+from simulation.catalogue import EVENT_CODES, FEATURE_EVENTS, PAGE_CODES
 from simulation.chance import stream
-from simulation.commerce import sell
-from simulation.delivery import deliver, split_received
-from simulation.events import EventBatch, concatenate, events_table
-from simulation.parameters import ARCHETYPES, CANCELLED, WorldParameters
+from simulation.commerce import Buyers, buyers_table, found_buyers, sell
+from simulation.delivery import deliver, deliveries_table, split_received
+from simulation.events import NO_FAULT, NONE, EventBatch, concatenate, events_table, take
+from simulation.hazard import (
+    Foresight,
+    begin_foresight,
+    decide_before_the_world,
+    decide_in_week,
+    learn_of_endings,
+    leave_in_week,
+)
+from simulation.introductions import change_ids, sign_up
+from simulation.messages import Readers, found_readers, readers_table, send_messages
+from simulation.parameters import WorldParameters
+from simulation.seasons import usage_factors
+from simulation.sessions import FIRST_LOOK, Sessions, join_sessions
 from simulation.subscriptions import (
-    cancellation_hazard,
+    PlanState,
     change_plans,
-    draw_cancellations,
     end_subscriptions,
+    found_plans,
     import_subscriptions,
     resubscribe,
-    sign_up,
+    start_subscriptions,
 )
-from simulation.support import answer_survey, open_tickets
+from simulation.support import SupportState, answer_survey, found_support, open_tickets
 from simulation.team import change_teams, import_members, join_owners
+from simulation.truth import account_weeks_table, sessions_table
 from simulation.usage import fill_sessions, hold_sessions
+from simulation.visits import Prospects, find_prospects, look_before_signing_up, scrape, visit
 from simulation.weeks import Week, weeks_of
 
 
@@ -43,15 +51,35 @@ from simulation.weeks import Week, weeks_of
 class WorldSlice:
     """What a week adds.
 
-    `events`: deliveries in the columns of events.EVENT_SCHEMA, sorted by received_at, then event_id; times
-    are UTC. They are those *received* in the seven UTC days of the slice (late arrivals wait for theirs), so
-    that no day of receipt is in two slices. `truth`: `account_weeks` of every week, and in the first slice
-    `accounts`; nothing but benchmarks and tests may read it.
+    `received`: the deliveries of the seven UTC days of the slice, sorted by receipt (late arrivals wait for
+    theirs, so no day of receipt is in two slices); collector.py makes files of them. `truth`: tables by
+    name, those of every week, and in the first slice those of the accounts; nothing but benchmarks and
+    tests may read them.
     """
 
     week_start: date
-    events: pa.Table
+    received: EventBatch
     truth: dict[str, pa.Table]
+    parameters: WorldParameters
+
+    def events(self) -> pa.Table:
+        """The deliveries that are not damaged, in the columns of events.EVENT_SCHEMA."""
+        whole = np.flatnonzero(self.received.fault == NO_FAULT)
+        return events_table(take(self.received, whole), self.parameters)
+
+
+@dataclass(frozen=True)
+class Population:
+    """All that lives from week to week."""
+
+    accounts: Accounts
+    activation: Activation
+    foresight: Foresight
+    prospects: Prospects
+    buyers: Buyers
+    readers: Readers
+    plans: PlanState
+    support: SupportState
 
 
 def simulate_world(parameters: WorldParameters) -> Iterator[WorldSlice]:
@@ -60,87 +88,155 @@ def simulate_world(parameters: WorldParameters) -> Iterator[WorldSlice]:
     The same parameters give equal slices. What would be received after the last week is left out, as it
     would be on the day after it.
     """
-    accounts = found_accounts(parameters)
-    accounts_truth = {"accounts": accounts_table(accounts, parameters)}
+    population = _populate(parameters)
+    truth = {
+        "accounts": accounts_table(population.accounts, parameters),
+        "activation": activation_table(population.activation, parameters),
+        "buyers": buyers_table(population.buyers, parameters),
+        "readers": readers_table(population.readers, parameters),
+    }
     waiting: list[EventBatch] = []
     for week in weeks_of(parameters):
-        happened, account_weeks = _live_week(accounts, week, parameters)
-        deliveries = concatenate([*waiting, deliver(happened, week, parameters)])
-        received, still_waiting = split_received(deliveries, week.complete_until)
+        happened, sessions, truth_of_week = _live_week(population, week, parameters)
+        deliveries = deliver(happened, week, parameters)
+        truth |= truth_of_week | {"sessions": sessions_table(sessions, deliveries, week, parameters)}
+        received, still_waiting = split_received(concatenate([*waiting, deliveries]), week.complete_until)
         waiting = [still_waiting]
-        yield WorldSlice(
-            week_start=week.monday,
-            events=events_table(received, parameters),
-            truth={"account_weeks": account_weeks} | (accounts_truth if week.number == 1 else {}),
-        )
+        truth["deliveries"] = deliveries_table(received, parameters.delivery)
+        yield WorldSlice(week.monday, received, truth, parameters)
+        truth = {}
 
 
-def _live_week(accounts: Accounts, week: Week, parameters: WorldParameters) -> tuple[EventBatch, pa.Table]:
-    """What happens in a week, and its truth; changes the accounts in place.
+def _populate(parameters: WorldParameters) -> Population:
+    accounts = found_accounts(parameters)
+    foresight = begin_foresight(accounts, parameters)
+    decide_before_the_world(
+        stream(parameters.seed, "decisions before"), accounts, foresight, parameters.hazard
+    )
+    return Population(
+        accounts=accounts,
+        activation=plan_activation(parameters),
+        foresight=foresight,
+        prospects=find_prospects(accounts, parameters),
+        buyers=found_buyers(parameters),
+        readers=found_readers(parameters),
+        plans=found_plans(parameters),
+        support=found_support(parameters),
+    )
 
-    The order matters: the hazard sees only earlier weeks, usage follows the archetype, and everything
-    that a person does ends a session.
+
+def _live_week(
+    population: Population, week: Week, parameters: WorldParameters
+) -> tuple[EventBatch, Sessions, dict[str, pa.Table]]:
+    """What happens in a week, in which sessions, and its truth; changes the population in place.
+
+    The order matters: usage follows the archetype, everything that a person does ends a session, and
+    decisions look at the week that is over.
     """
 
     def chance(purpose: str) -> np.random.Generator:
         return stream(parameters.seed, purpose, week.number)
 
+    accounts, activation = population.accounts, population.activation
+    cancels_at = leave_in_week(chance("cancellation"), accounts, week)
     happened = [
-        sign_up(chance("sign-up"), accounts, week, parameters),
+        start_subscriptions(accounts, week, parameters),
         join_owners(accounts, week, parameters),
         resubscribe(chance("resubscription"), accounts, week, parameters),
+        change_ids(accounts, week, parameters),
     ]
     if week.number == 1:
         happened += [
             import_subscriptions(accounts, week, parameters),
             import_members(accounts, week, parameters),
         ]
-    hazard = cancellation_hazard(chance("hazard"), accounts, week, parameters.hazard)
-    cancels_at = draw_cancellations(chance("cancellation"), hazard, week)
-    move_archetypes(chance("archetype"), accounts, week, parameters)
+    move_archetypes(chance("archetype"), accounts, activation, week, parameters)
+    anomalies, anomalies_truth = plan_anomalies(chance("anomalies"), accounts, week, cancels_at, parameters)
 
-    sessions = hold_sessions(chance("sessions"), accounts, week, cancels_at, parameters)
-    sessions, usage = fill_sessions(chance("usage"), accounts, sessions, parameters.usage)
-    tickets, bad_tickets = open_tickets(chance("tickets"), accounts, week, sessions, parameters)
+    sessions, elapsed = hold_sessions(
+        chance("sessions"), accounts, activation, anomalies, week, cancels_at, parameters
+    )
+    usage = fill_sessions(chance("usage"), accounts, sessions, elapsed, parameters)
+    arriving_sessions = np.flatnonzero(sessions.purpose == FIRST_LOOK)
+    errors = _counts_of("error_shown", usage, len(accounts))
+    tickets, bad_tickets, tickets_truth = open_tickets(
+        chance("tickets"), accounts, population.support, week, sessions, errors, parameters
+    )
+    orders, carts_truth = sell(chance("orders"), accounts, population.buyers, week, sessions, parameters)
+    teams, removals = change_teams(chance("team"), accounts, activation, week, sessions, parameters)
+    plans, upgrade_hazard, upgrades_truth = change_plans(
+        chance("plans"), accounts, population.plans, week, cancels_at, parameters
+    )
+    messages, messages_truth = send_messages(
+        chance("messages"), accounts, population.readers, week, parameters
+    )
     happened += [
         usage,
+        sign_up(chance("sign-up"), accounts, sessions, week),
+        look_before_signing_up(chance("first looks"), accounts, sessions, arriving_sessions, parameters),
+        take_first_steps(chance("first steps"), accounts, activation, week, sessions, parameters),
         tickets,
-        answer_survey(chance("survey"), accounts, week, sessions, parameters),
-        sell(chance("orders"), accounts, week, sessions, parameters),
-        change_teams(chance("team"), accounts, week, sessions, parameters),
-        change_plans(chance("plans"), accounts, week, cancels_at, parameters),
+        answer_survey(chance("surveys"), accounts, week, sessions, parameters),
+        orders,
+        teams,
+        plans,
+        messages,
     ]
     archetype = accounts.archetype.copy()
     happened.append(end_subscriptions(chance("reasons"), accounts, week, cancels_at))
+    learn_of_endings(accounts, population.foresight, cancels_at)
+    by_customers = concatenate(happened)
     remember_week(
         accounts,
         week,
         sessions=np.bincount(sessions.account, minlength=len(accounts)),
-        core_events=np.bincount(usage.account[usage.event < len(FEATURE_EVENTS)], minlength=len(accounts)),
+        core_events=_counts(by_customers, by_customers.event < len(FEATURE_EVENTS), len(accounts)),
         bad_tickets=bad_tickets,
+        errors=errors,
+        pricing_views=_pricing_views(by_customers, len(accounts)),
+        removals=removals,
+        season=usage_factors(week, parameters.season).mean(),
+        parameters=parameters,
     )
-    return concatenate(happened), _account_weeks(accounts, week, archetype, hazard, parameters)
-
-
-def _account_weeks(
-    accounts: Accounts,
-    week: Week,
-    archetype: np.ndarray,
-    hazard: np.ndarray,
-    parameters: WorldParameters,
-) -> pa.Table:
-    """Truth, one row per account that has signed up by the end of the week.
-
-    archetype: the one it lived by in the week; cancellation_hazard: its chance, before the week began, to
-    cancel in it (NULL where it had cancelled before); is_cancelled: at the end of the week.
-    """
-    present = np.flatnonzero(is_signed_up(accounts, week))
-    return pa.table(
-        {
-            "account_id": identifiers.account_ids(present, parameters.customers),
-            "review_week": pa.array(np.full(len(present), week.monday, dtype="datetime64[D]")),
-            "archetype": pa.array(ARCHETYPES).take(pa.array(archetype[present])),
-            "cancellation_hazard": pa.array(hazard[present], mask=np.isnan(hazard[present])),
-            "is_cancelled": accounts.archetype[present] == CANCELLED,
-        }
+    hazard, probability = decide_in_week(
+        chance("decisions"), accounts, population.foresight, week, parameters.hazard
     )
+    visits, pages = visit(chance("visits"), population.prospects, week, parameters)
+    bots, bot_pages, bots_truth = scrape(chance("bots"), week, parameters)
+    truth = {
+        "account_weeks": account_weeks_table(
+            accounts, week, archetype, hazard, probability, upgrade_hazard, parameters
+        ),
+        "anomalies": anomalies_truth,
+        "bots": bots_truth,
+        "carts": carts_truth,
+        "messages": messages_truth,
+        "tickets": tickets_truth,
+        "upgrades": upgrades_truth,
+    }
+    pages = _behind(pages, len(sessions))
+    bot_pages = _behind(bot_pages, len(sessions) + len(visits))
+    return (
+        concatenate([by_customers, pages, bot_pages]),
+        join_sessions([sessions, visits, bots]),
+        truth,
+    )
+
+
+def _behind(batch: EventBatch, sessions: int) -> EventBatch:
+    """The events of sessions that are counted after so many others."""
+    return replace(batch, session=np.where(batch.session == NONE, NONE, batch.session + sessions))
+
+
+def _counts_of(event: str, batch: EventBatch, accounts: int) -> np.ndarray:
+    return _counts(batch, batch.event == EVENT_CODES[event], accounts)
+
+
+def _counts(batch: EventBatch, holds: np.ndarray, accounts: int) -> np.ndarray:
+    return np.bincount(batch.account[holds & (batch.account >= 0)], minlength=accounts)
+
+
+def _pricing_views(batch: EventBatch, accounts: int) -> np.ndarray:
+    """Looks at our prices by people of whom we know who they are."""
+    is_pricing = (batch.event == EVENT_CODES["page_viewed"]) & (batch.page == PAGE_CODES["/pricing"])
+    return _counts(batch, is_pricing, accounts)

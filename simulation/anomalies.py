@@ -1,0 +1,69 @@
+"""Weeks in which an account does what it never did: who, when, which kind.
+
+A place for more: experiments and interventions with a known uplift will change factors of the same form.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from simulation import identifiers
+from simulation.accounts import HISTORY_WEEKS, Accounts, is_subscribed
+from simulation.chance import choose
+from simulation.parameters import AnomalyNumbers, WorldParameters
+from simulation.weeks import Week
+
+KINDS = ("none", "sudden_drop", "spike", "pattern_break", "outlier_actions", "suspicious_activity")
+NO_ANOMALY, SUDDEN_DROP, SPIKE, PATTERN_BREAK, OUTLIER_ACTIONS, SUSPICIOUS_ACTIVITY = range(len(KINDS))
+
+
+@dataclass(frozen=True)
+class Anomalies:
+    """The kind of anomaly by account, for one week (codes of KINDS; mostly none)."""
+
+    kind: np.ndarray
+
+
+def plan_anomalies(
+    random: np.random.Generator,
+    accounts: Accounts,
+    week: Week,
+    cancels_at: np.ndarray,
+    parameters: WorldParameters,
+) -> tuple[Anomalies, pa.Table]:
+    """Draw the anomalies of a week among steady accounts that stay; with their truth.
+
+    Truth, one row per anomaly: account_id, review_week, kind.
+    """
+    numbers = parameters.anomaly
+    steady = (
+        is_subscribed(accounts, week)
+        & (cancels_at > week.ends_at)
+        & (accounts.weeks_known >= HISTORY_WEEKS)
+        & (accounts.core_history.mean(axis=1) >= numbers.steady_core_events)
+        & (accounts.core_history[:, 0] > 0)
+    )
+    kind = np.where(steady, choose(random, _shares(numbers), len(accounts)), NO_ANOMALY).astype(np.int8)
+    found = np.flatnonzero(kind != NO_ANOMALY)
+    truth = pa.table(
+        {
+            "account_id": identifiers.account_ids(found, parameters.customers),
+            "review_week": pa.array(np.full(len(found), week.monday, dtype="datetime64[D]")),
+            "kind": pa.array(KINDS).take(pa.array(kind[found])),
+        }
+    )
+    return Anomalies(kind), truth
+
+
+def _shares(numbers: AnomalyNumbers) -> tuple[float, ...]:
+    rates = (
+        numbers.drop_rate,
+        numbers.spike_rate,
+        numbers.pattern_break_rate,
+        numbers.outlier_rate,
+        numbers.script_rate,
+    )
+    return (1 - sum(rates), *rates)

@@ -1,0 +1,61 @@
+"""Who is who: what browsers say at sign-up, and user ids that change."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulation import identifiers
+from simulation.accounts import Accounts, is_subscribed
+from simulation.catalogue import CAMPAIGN_WEIGHTS, REFERRER_WEIGHTS
+from simulation.chance import choose
+from simulation.events import OWNER, EventBatch, concatenate, id_changes_at, make_events
+from simulation.json_text import json_objects
+from simulation.parameters import WorldParameters
+from simulation.sessions import Sessions, first_sessions
+from simulation.subscriptions import plan_names
+from simulation.weeks import SECOND, Week
+
+
+def sign_up(random: np.random.Generator, accounts: Accounts, sessions: Sessions, week: Week) -> EventBatch:
+    """The sign-ups of the week, each at the beginning of a first session; then the browser says whose it is."""
+    arriving = np.flatnonzero(accounts.signup_week == week.number)
+    session = first_sessions(sessions, arriving)
+    shared = {
+        "member": OWNER,
+        "device": sessions.device[session],
+        "machine": sessions.machine[session],
+        "session": session,
+        "delay": sessions.delay[session],
+    }
+    signed_up_at = accounts.signed_up_at[arriving]
+    return concatenate(
+        [
+            make_events(
+                "signed_up",
+                arriving,
+                signed_up_at,
+                page="/signup",
+                referrer=choose(random, REFERRER_WEIGHTS, len(arriving)),
+                campaign=choose(random, CAMPAIGN_WEIGHTS, len(arriving)),
+                properties=json_objects({"plan": plan_names(accounts.plan[arriving])}),
+                **shared,
+            ),
+            make_events("identify", arriving, signed_up_at + SECOND, page="/signup", **shared),
+        ]
+    )
+
+
+def change_ids(accounts: Accounts, week: Week, parameters: WorldParameters) -> EventBatch:
+    """Owners who have another user id from this week on; an alias says so, with the id before."""
+    present = np.flatnonzero(is_subscribed(accounts, week) & (accounts.signup_week < week.number))
+    changes_at = id_changes_at(present, parameters)
+    changing = (changes_at >= week.starts_at) & (changes_at < week.ends_at)
+    account = present[changing]
+    before = identifiers.user_ids(account, np.full(len(account), OWNER), parameters.customers)
+    return make_events(
+        "alias",
+        account,
+        changes_at[changing],
+        member=OWNER,
+        properties=json_objects({"previous_id": before}),
+    )
