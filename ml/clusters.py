@@ -58,12 +58,14 @@ USAGE_COLUMNS = (
 )
 VALUE_COLUMNS = ("revenue_365d", "orders_365d", "monthly_recurring_revenue")
 QUIET_COLUMN, TENURE_COLUMN, TREND_COLUMN = "days_since_last_activity", "tenure_days", "usage_change_28d"
+ACTIVE_DAYS_COLUMN = "active_days_28d"
 
 # Names that state a fact hold for the cluster's median customer; the others compare with the whole
 # population, in its standard deviations.
 DORMANT_QUIET_DAYS = 28
 NEW_TENURE_DAYS = 60
 FALLING_CHANGE_SHARE = -0.3
+CASUAL_ACTIVE_DAYS = 10  # of 28: on more than every third day one is a steady user
 HIGH_DEVIATIONS = 0.75
 # What tells clusters of one name apart: by signal, the words for less and for more.
 DISTINCTIONS = {
@@ -277,7 +279,7 @@ def _names(matrix: pd.DataFrame, centres: np.ndarray, cluster_ids: np.ndarray) -
 
 
 def _name(median: pd.Series, signal: Mapping[str, float]) -> str:
-    """The first name whose rule holds; Casual users where none does."""
+    """The first name whose rule holds; Steady users where none does."""
     if median.get(QUIET_COLUMN, 0) > DORMANT_QUIET_DAYS:
         return "Dormant"
     if median.get(TENURE_COLUMN, np.inf) <= NEW_TENURE_DAYS:
@@ -289,7 +291,8 @@ def _name(median: pd.Series, signal: Mapping[str, float]) -> str:
         return "Power users"
     if value >= HIGH_DEVIATIONS:
         return "Big spenders"
-    return "Steady users" if usage >= 0 else "Casual users"
+    is_casual = median.get(ACTIVE_DAYS_COLUMN, 0) < CASUAL_ACTIVE_DAYS
+    return "Casual users" if is_casual else "Steady users"
 
 
 def _told_apart(group: Sequence[int], signals: Mapping[str, np.ndarray]) -> dict[int, list[str]]:

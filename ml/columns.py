@@ -88,6 +88,8 @@ CHURN_CATEGORICAL_COLUMNS = (
 # The naive rule that churn is held against: who has been quiet for longer will leave.
 CHURN_BASELINE_COLUMN = "days_since_last_core_event"
 
+# Groups of customers who use the product alike. What they buy beside it is left out: most buy nothing, and
+# a column in which half of the customers agree makes clusters of its own.
 CLUSTER_COLUMNS = (
     "tenure_days",
     "days_since_last_activity",
@@ -98,8 +100,17 @@ CLUSTER_COLUMNS = (
     "sessions_28d",
     "features_used_28d",
     "usage_change_28d",
+)
+# Where nothing is used, only bought, groups of customers who buy alike.
+CLUSTER_COLUMNS_OF_SHOPS = (
+    "tenure_days",
+    "days_since_last_activity",
+    "active_days_28d",
+    "active_days_90d",
+    "active_weeks_12",
+    "core_events_28d",
+    "sessions_28d",
+    "usage_change_28d",
     "orders_365d",
     "revenue_365d",
-    "monthly_recurring_revenue",
-    "active_members_28d",
 )

@@ -131,16 +131,17 @@ def _train_churn(review: Review, display: StepDisplay, folder: Path) -> str:
 
 def _train_clusters(review: Review, display: StepDisplay, folder: Path) -> str:
     from ml.clusters import train_clusters
-    from ml.columns import CLUSTER_COLUMNS
+    from ml.columns import CLUSTER_COLUMNS, CLUSTER_COLUMNS_OF_SHOPS
     from ml.errors import NotEnoughHistory
 
     settings = review.settings
     display.update("finding clusters")
     rows = _living_customers(review)
+    uses_features = rows["features_used_28d"].notna().any()
     try:
         trained = train_clusters(
             rows,
-            columns=CLUSTER_COLUMNS,
+            columns=CLUSTER_COLUMNS if uses_features else CLUSTER_COLUMNS_OF_SHOPS,
             smallest_count=settings.clusters.smallest_count,
             largest_count=settings.clusters.largest_count,
             seed=settings.training.seed,

@@ -37,9 +37,9 @@ def simulate_into_landing(
     replace: bool,
     console: Console,
 ) -> None:
-    """Write a file per day of receipt into landing (`format_`: a key of FORMATS), the truth as Parquet beside it.
+    """Write a file per day of receipt into landing, and the truth as Parquet beside it.
 
-    Raises UsageError for sizes that make no world, and where landing holds files and `replace` is not
+    `format_` is a key of FORMATS. Raises UsageError for sizes that make no world, and where landing holds files and `replace` is not
     given; VitalsError where the disk is too small. Nothing is written then.
     """
     for name, value, largest in (

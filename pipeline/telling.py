@@ -26,6 +26,17 @@ def report_step(review: Review, display: StepDisplay) -> dict[str, Any]:
             "select * from marts.customer_weeks where review_week >= $week::date - 7 order by all",
             {"week": newest},
         ),
+        newcomer_weeks=warehouse.frame(
+            """
+            select customer_id, review_week, active_days_28d
+            from marts.customer_weeks
+            where customer_id in (
+                select customer_id from marts.customers
+                where first_seen_date >= (select min(review_week) from marts.customer_weeks)
+            )
+            order by all
+            """
+        ),
         segments_weekly=warehouse.frame("select * from marts.segments_weekly order by all"),
         metrics_daily=warehouse.frame("select * from marts.metrics_daily order by activity_date"),
         metrics_weekly=warehouse.frame("select * from marts.metrics_weekly order by review_week"),

@@ -170,7 +170,6 @@ def sell(
                 "cart_id": cart_ids.take(pa.array(checked_out)),
                 "value": hundredths(baskets.gross[checked_out]),
                 "shipping": hundredths(shipping[checked_out]),
-                "currency": _repeated(parameters.currency, len(checked_out)),
             }
         ),
     )
@@ -430,8 +429,11 @@ def _refund(
 
 
 def _product_lists(baskets: _Baskets) -> pa.Array:
-    lines = json_objects(_product_fields(baskets.product) | {"quantity": pa.array(baskets.quantity)})
-    return json_lists(lines, np.bincount(baskets.cart, minlength=len(baskets.gross)))
+    # few lines differ from each other: each is written once
+    codes, line = np.unique(baskets.quantity * len(PRODUCTS) + baskets.product, return_inverse=True)
+    quantity, product = np.divmod(codes, len(PRODUCTS))
+    lines = json_objects(_product_fields(product) | {"quantity": pa.array(quantity)})
+    return json_lists(lines.take(pa.array(line)), np.bincount(baskets.cart, minlength=len(baskets.gross)))
 
 
 def _product_fields(product: np.ndarray) -> dict[str, pa.Array]:

@@ -17,7 +17,7 @@ from simulation.weeks import SECOND, Week
 
 
 def sign_up(random: np.random.Generator, accounts: Accounts, sessions: Sessions, week: Week) -> EventBatch:
-    """The sign-ups of the week, each at the beginning of a first session; then the browser says whose it is."""
+    """The sign-ups of the week, at the beginning of first sessions; then the browser says whose it is."""
     arriving = np.flatnonzero(accounts.signup_week == week.number)
     session = first_sessions(sessions, arriving)
     shared = {

@@ -119,9 +119,17 @@ def send_messages(
     clicked_at = seen_at + _minutes_on(random, count, numbers)
     left_at = clicked_at[leaves] + _minutes_on(random, len(leaves), numbers)
 
-    reason = _opt_out_reasons(random, readers.fatigue[account[leaves]], numbers)
-    opt_outs = _consent_events(
-        "channel_unsubscribed", account[leaves], messages.channel[leaves], left_at, reason=reason
+    opt_outs = make_events(
+        "channel_unsubscribed",
+        account[leaves],
+        left_at,
+        member=OWNER,
+        properties=json_objects(
+            {
+                "message_channel": pa.array(MESSAGE_CHANNELS).take(pa.array(messages.channel[leaves])),
+                "reason": _opt_out_reasons(random, readers.fatigue[account[leaves]], numbers),
+            }
+        ),
     )
     opened, clicked = np.flatnonzero(is_opened), np.flatnonzero(is_clicked)
     everyone = np.arange(count)
@@ -184,7 +192,14 @@ def _first_consents(
     given_at = accounts.signed_up_at[account] + waits.astype(np.int64)[position]
     imported_at = week.day_starts[0, 0] + IMPORT_HOUR * HOUR
     is_import = accounts.signup_week[account] == KNOWN_AT_START
-    return _consent_events("channel_subscribed", account, channel, np.where(is_import, imported_at, given_at))
+    consents = json_objects({"message_channel": pa.array(MESSAGE_CHANNELS)})
+    return make_events(
+        "channel_subscribed",
+        account,
+        np.where(is_import, imported_at, given_at),
+        member=OWNER,
+        properties=consents.take(pa.array(channel)),
+    )
 
 
 def _address(
@@ -197,16 +212,17 @@ def _address(
 ) -> _Messages:
     """Who gets a message in the week, and which, where and when: whatever the readers prefer."""
     numbers = parameters.message
-    receives = is_subscribed(accounts, week) & (accounts.signup_week < week.number)
-    account = np.flatnonzero(receives & readers.subscribed.any(axis=1))
+    account = np.flatnonzero(is_subscribed(accounts, week) & (accounts.signup_week < week.number))
     draw = random.random(len(account))
+    share = numbers.offer_share if offer else numbers.newsletter_share + numbers.tip_share
+    account, draw = account[draw < share], draw[draw < share]
+    has_consent = readers.subscribed[account].any(axis=1)
+    account, draw = account[has_consent], draw[has_consent]
     if offer:
-        account = account[draw < numbers.offer_share]
         topic = np.full(len(account), OFFER_TOPIC)
         campaigns, campaign = (offer.offer_id,), np.zeros(len(account), dtype=np.int64)
     else:
-        is_chosen = draw < numbers.newsletter_share + numbers.tip_share
-        account, is_tip = account[is_chosen], draw[is_chosen] >= numbers.newsletter_share
+        is_tip = draw >= numbers.newsletter_share
         any_topic = random.integers(0, len(CONTENT_TOPICS), len(account))
         topic = np.where(is_tip, any_topic, choose(random, CONTENT_TOPIC_WEIGHTS, len(account)))
         tips = [f"tips_{name}" for name in CONTENT_TOPICS]
@@ -294,19 +310,6 @@ def _message_events(
         member=OWNER,
         properties=messages.properties.take(pa.array(positions)),
     )
-
-
-def _consent_events(
-    event: str,
-    account: np.ndarray,
-    channel: np.ndarray,
-    occurred_at: np.ndarray,
-    reason: pa.Array | None = None,
-) -> EventBatch:
-    properties = {"message_channel": pa.array(MESSAGE_CHANNELS).take(pa.array(channel))}
-    if reason is not None:
-        properties["reason"] = reason
-    return make_events(event, account, occurred_at, member=OWNER, properties=json_objects(properties))
 
 
 def _share_of(logit: np.ndarray) -> np.ndarray:

@@ -39,7 +39,6 @@ class ArrivalNumbers:
     fit_by_team_size: float = 0.5  # larger teams find more use: correlation of fit and size (logarithm)
     habit_spread: float = 0.40  # of the logarithm: casual accounts differ by a factor of about two
     preference_shape: float = 1.5  # of a gamma with mean 1: each account has its own favourite features
-    price_sensitivity_shapes: tuple[float, float] = (1.3, 2.0)  # of a beta: most are a little sensitive
     satisfaction_by_fit: float = 0.4  # who is suited, is pleased
     satisfaction_spread: float = 0.7  # together: about the spread that the weekly process keeps up
 
@@ -50,9 +49,9 @@ class ArchetypeNumbers:
 
     # rows: from new, power, casual, declining, dormant, seasonal; columns: to the same six
     transitions: tuple[tuple[float, ...], ...] = (
-        (0.0, 0.020, 0.086, 0.018, 0.014, 0.012),  # new: about seven weeks to find its way
+        (0.0, 0.018, 0.088, 0.018, 0.014, 0.012),  # new: about seven weeks to find its way
         (0.0, 0.0, 0.011, 0.013, 0.0, 0.0),  # power: stays for most of a year
-        (0.0, 0.0038, 0.0, 0.034, 0.002, 0.0005),  # casual: the large middle, leaks slowly
+        (0.0, 0.0036, 0.0, 0.034, 0.002, 0.0005),  # casual: the large middle, leaks slowly
         (0.0, 0.0, 0.060, 0.0, 0.090, 0.0),  # declining: one in three recovers, the others go quiet
         (0.0, 0.0, 0.05, 0.0, 0.0, 0.0),  # dormant: a few come back
         (0.0, 0.0, 0.006, 0.010, 0.004, 0.0),  # seasonal: comes with its quarter, for years
@@ -154,7 +153,7 @@ class HazardNumbers:
     most_quiet_weeks: int = 6  # after that, who forgot us has forgotten the contract too
     bad_ticket: float = 0.90  # for each ticket of bad sentiment, fading with time
     most_bad_tickets: float = 3.0  # more do not make it worse
-    errors: float = 0.35  # times log(1 + errors seen, fading)
+    errors: float = 0.45  # times log(1 + errors seen, fading)
     pricing_views: float = 0.45  # for each look at the prices, fading
     most_pricing_views: float = 3.0
     removed_member: float = 0.55  # for each person who left the team, fading
@@ -211,8 +210,8 @@ class SubscriptionNumbers:
     seats_margin: float = 1.25  # seats bought over people there
     actions_per_seat_28d: float = 30.0  # core events that a seat of the starter plan includes: many for one
     # The chance to upgrade is logistic: the odds of upgrade_rate times three separate factors.
-    upgrade_rate: float = 0.0006  # without any reason; with the factors about 1.5 in 1,000
-    upgrade_odds_at_limit: float = 60.0  # where the limit of the plan is reached: 3.5 % a week
+    upgrade_rate: float = 0.0007  # without any reason; with the factors about 1.5 in 1,000
+    upgrade_odds_at_limit: float = 60.0  # where the limit of the plan is reached: 4 % a week
     upgrade_pressure_from: float = 0.75  # share of the limit from which on it is felt, growing to the limit
     upgrade_odds_in_trial: float = 60.0  # in each of the weeks below: about one trial in ten is bought
     trial_felt_weeks: int = 3  # after the one in which it begins: the days of the trial and a week of regret
@@ -348,7 +347,7 @@ class MessageNumbers:
     offer_effect: float = 0.3  # money speaks to everyone
     fatigue_effect: float = -0.30  # for each message of the last weeks
     dormant_effect: float = -1.2  # who does not come, does not read
-    click_offset: float = -1.6  # of an opened message: about one in five
+    click_offset: float = -1.6  # of an opened message: about one in four
     click_interest: float = 0.5  # times the interest
     click_offer_effect: float = 0.7  # a coupon wants to be used
 
@@ -443,7 +442,7 @@ class WorldParameters:
     customers: int
     weeks: int
     seed: int
-    first_week: date = date(2024, 7, 1)  # 78 weeks from here end with the year 2025
+    first_week: date = date(2024, 6, 3)  # 78 weeks from here end in the busy November of 2025
     time_zone: str = "Europe/Berlin"
     currency: str = "EUR"
     arrival: ArrivalNumbers = field(default_factory=ArrivalNumbers)

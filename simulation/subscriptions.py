@@ -108,7 +108,8 @@ def resubscribe(
     accounts.core_history[returning] = 0
     accounts.weeks_known[returning] = 0
     accounts.quiet_weeks[returning] = 0
-    accounts.bad_tickets[returning] = 0
+    for fading in (accounts.bad_tickets, accounts.errors, accounts.pricing_views, accounts.removals):
+        fading[returning] = 0
     starts_at = week.starts_at + random.integers(7 * HOUR, 8 * HOUR, len(returning))
     return _plan_events("subscription_started", returning, starts_at, accounts, parameters)
 

@@ -36,7 +36,7 @@ class Prospects:
 
 
 def find_prospects(accounts: Accounts, parameters: WorldParameters) -> Prospects:
-    """When the accounts that sign up in the world came before: at about the same time of day, days earlier."""
+    """When the accounts that sign up in the world came before: days earlier, at about the same time."""
     numbers = parameters.visit
     random = stream(parameters.seed, "prospects")
     arriving = np.flatnonzero(accounts.signup_week != KNOWN_AT_START)

@@ -163,10 +163,10 @@ def _live_week(
         chance("tickets"), accounts, population.support, week, sessions, errors, parameters
     )
     orders, carts_truth = sell(chance("orders"), accounts, population.buyers, week, sessions, parameters)
-    teams, removals = change_teams(chance("team"), accounts, activation, week, sessions, parameters)
     plans, upgrade_hazard, upgrades_truth = change_plans(
         chance("plans"), accounts, population.plans, week, cancels_at, parameters
     )
+    teams, removals = change_teams(chance("team"), accounts, activation, week, sessions, parameters)
     messages, messages_truth = send_messages(
         chance("messages"), accounts, population.readers, week, parameters
     )

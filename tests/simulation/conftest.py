@@ -16,18 +16,20 @@ class World:
     parameters: WorldParameters
     slices: list[WorldSlice]
     events: pa.Table
-    account_weeks: pa.Table
-    accounts: pa.Table
+    truth: dict[str, pa.Table]
 
 
 @pytest.fixture(scope="session")
 def world() -> World:
-    parameters = WorldParameters(customers=900, weeks=26, seed=7)
+    parameters = WorldParameters(customers=1_200, weeks=30, seed=7)
     slices = list(simulate_world(parameters))
+    names = list(slices[0].truth)
     return World(
         parameters=parameters,
         slices=slices,
-        events=pa.concat_tables([slice_.events for slice_ in slices]),
-        account_weeks=pa.concat_tables([slice_.truth["account_weeks"] for slice_ in slices]),
-        accounts=slices[0].truth["accounts"],
+        events=pa.concat_tables([slice_.events() for slice_ in slices]),
+        truth={
+            name: pa.concat_tables([slice_.truth[name] for slice_ in slices if name in slice_.truth])
+            for name in names
+        },
     )

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from simulation.collector import day_files, segment_lines
-from simulation.events import EVENT_SCHEMA
+from simulation.collector import day_batches, day_lines, day_table, segment_lines
+from simulation.events import CUT, EVENT_SCHEMA, NO_FAULT, NO_JSON, WRONG_TIME, events_table, take
+from simulation.world import WorldSlice
 
 
 def _row_of(line: str) -> dict:
@@ -19,10 +22,10 @@ def _row_of(line: str) -> dict:
     return {
         "event_id": given["messageId"],
         "event_type": given["type"],
-        "event_name": given["event"],
+        "event_name": given.get("event"),
         "user_id": given.get("userId"),
         "anonymous_id": given.get("anonymousId"),
-        "account_id": context["groupId"],
+        "account_id": context.get("groupId"),
         "occurred_at": datetime.strptime(given["timestamp"], "%Y-%m-%dT%H:%M:%S.%fZ"),
         "received_at": datetime.strptime(given["receivedAt"], "%Y-%m-%dT%H:%M:%S.%fZ"),
         "channel": context["channel"],
@@ -37,15 +40,22 @@ def _row_of(line: str) -> dict:
         "currency": properties.get("currency"),
         "properties": given.get("properties"),
         "traits": given.get("traits"),
+        "library_version": context.get("library", {}).get("version"),
     }
+
+
+def _whole(slice_: WorldSlice) -> WorldSlice:
+    """The slice without its damaged lines."""
+    return replace(slice_, received=take(slice_.received, np.flatnonzero(slice_.received.fault == NO_FAULT)))
 
 
 @pytest.mark.parametrize("position", [0, 10, 25])
 def test_day_files_say_what_the_events_say(world, position: int) -> None:
-    events = world.slices[position].events
+    slice_ = _whole(world.slices[position])
+    events = slice_.events()
     lines, days = [], []
-    for day, content in day_files(events):
-        text = content.to_pybytes().decode()
+    for day, received in day_batches(slice_.received):
+        text = day_lines(received, slice_.parameters).to_pybytes().decode()
         assert text.endswith("\n")
         assert all(f'"receivedAt":"{day}T' in line for line in text.splitlines())
         lines += text.splitlines()
@@ -53,9 +63,37 @@ def test_day_files_say_what_the_events_say(world, position: int) -> None:
     assert days == sorted(set(days))
     assert len(lines) == len(events)
     for line, row in zip(lines, events.to_pylist(), strict=True):
-        row["properties"] = json.loads(row["properties"]) if row["properties"] else None
+        for column in ("properties", "traits"):
+            row[column] = json.loads(row[column]) if row[column] else None
         row["revenue"] = None if row["revenue"] is None else float(row["revenue"])
         assert _row_of(line) == row
+
+
+def test_a_parquet_day_holds_the_same_rows_and_damaged_ones_without_a_time(world) -> None:
+    slice_ = world.slices[4]
+    ((_, received), *_) = day_batches(slice_.received)
+    fault = np.zeros(len(received), dtype=np.int8)
+    fault[[1, 5]] = CUT, WRONG_TIME
+    received = replace(received, fault=fault)
+    table = day_table(received, slice_.parameters)
+    assert np.flatnonzero(table["occurred_at"].is_null().to_numpy()).tolist() == [1, 5]
+    others = table.drop_columns("occurred_at")
+    assert others.equals(events_table(received, slice_.parameters).drop_columns("occurred_at"))
+
+
+def test_damaged_lines_cannot_be_read_as_events(world) -> None:
+    slice_ = world.slices[2]
+    ((_, received), *_) = day_batches(_whole(slice_).received)
+    received = take(received, np.arange(4))
+    received = replace(received, fault=np.array([NO_FAULT, CUT, NO_JSON, WRONG_TIME], dtype=np.int8))
+    lines = day_lines(received, slice_.parameters).to_pybytes().decode().splitlines()
+    assert len(lines) == 4
+    json.loads(lines[0])
+    for line in lines[1:3]:
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(line)
+    with pytest.raises(ValueError, match="does not match format"):
+        _row_of(lines[3])
 
 
 def test_a_line_holds_only_what_is_known() -> None:
@@ -74,16 +112,16 @@ def test_a_line_holds_only_what_is_known() -> None:
     assert line == (
         '{"messageId":"00ff","type":"track","event":"nps_answered",'
         '"timestamp":"2025-03-04T10:11:12.123Z","receivedAt":"2025-03-04T10:11:12.123Z",'
-        '"context":{"groupId":"a_000123","channel":"server"},"properties":{"score":9}}\n'
+        '"context":{"channel":"server","groupId":"a_000123"},"properties":{"score":9}}\n'
     )
 
 
-def test_a_slice_without_events_makes_no_file() -> None:
-    assert list(day_files(EVENT_SCHEMA.empty_table())) == []
+def test_a_slice_without_events_makes_no_file(world) -> None:
+    nothing = take(world.slices[0].received, np.arange(0))
+    assert list(day_batches(nothing)) == []
 
 
 def test_a_file_carries_the_utc_day_of_receipt(world) -> None:
-    day, content = next(day_files(world.slices[3].events))
-    first = world.slices[3].events["received_at"][0].as_py().replace(tzinfo=UTC)
-    assert day == first.date() == date(2024, 7, 22)
-    assert len(content) > 0
+    day, received = next(day_batches(world.slices[3].received))
+    first = datetime.fromtimestamp(received.received_at[0] / 1_000, UTC)
+    assert day == first.date() == date(2024, 6, 23)

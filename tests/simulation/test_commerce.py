@@ -172,7 +172,8 @@ def test_shipping_shocks_those_who_pay_it_and_mind(shop: Shop) -> None:
     minds_not, minds = _by_sensitivity(reached[reached["pays"]], is_shocked[reached["pays"]])
     assert minds > 3 * minds_not
     assert (
-        is_shocked[reached["ratio"] > 0.3].mean() > 1.5 * is_shocked[reached["ratio"].between(0, 0.15)].mean()
+        is_shocked[reached["ratio"] > 0.3].mean()
+        > 1.5 * is_shocked[reached["ratio"].between(0, 0.15, inclusive="right")].mean()
     )
 
 
