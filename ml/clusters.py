@@ -56,7 +56,7 @@ USAGE_COLUMNS = (
     "sessions_28d",
     "features_used_28d",
 )
-VALUE_COLUMNS = ("revenue_365d", "orders_365d", "monthly_recurring_revenue")
+VALUE_COLUMNS = ("revenue_365d", "orders_365d")
 QUIET_COLUMN, TENURE_COLUMN, TREND_COLUMN = "days_since_last_activity", "tenure_days", "usage_change_28d"
 ACTIVE_DAYS_COLUMN = "active_days_28d"
 

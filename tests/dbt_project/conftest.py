@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -116,9 +117,7 @@ def failures(result: Any) -> list[str]:
 
 def _write_seeds(folder: Path) -> None:
     folder.mkdir()
-    listed = (DEMO / "events.csv").read_text(encoding="utf-8").rstrip("\n")
-    messages = "message_sent,communication,,false,false,"
-    (folder / "events.csv").write_text(f"{listed}\n{messages}\n", encoding="utf-8")
+    shutil.copy(DEMO / "events.csv", folder)
     with (DEMO / "playbook.csv").open(encoding="utf-8", newline="") as given:
         rows = [{"position": number, **row} for number, row in enumerate(csv.DictReader(given), start=1)]
     with (folder / "playbook.csv").open("w", encoding="utf-8", newline="") as written:
