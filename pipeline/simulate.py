@@ -39,8 +39,8 @@ def simulate_into_landing(
 ) -> None:
     """Write a file per day of receipt into landing, and the truth as Parquet beside it.
 
-    `format_` is a key of FORMATS. Raises UsageError for sizes that make no world, and where landing holds files and `replace` is not
-    given; VitalsError where the disk is too small. Nothing is written then.
+    `format_` is a key of FORMATS. Raises UsageError for sizes that make no world, and where landing holds
+    files and `replace` is not given; VitalsError where the disk is too small. Nothing is written then.
     """
     for name, value, largest in (
         ("customers", customers, LARGEST_CUSTOMERS),
