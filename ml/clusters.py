@@ -62,7 +62,8 @@ ACTIVE_DAYS_COLUMN = "active_days_28d"
 
 # Names that state a fact hold for the cluster's median customer; the others compare with the whole
 # population, in its standard deviations.
-DORMANT_QUIET_DAYS = 28
+DORMANT_QUIET_DAYS = 45  # half way from the first quiet month to the end of a quarter
+AT_RISK_QUIET_DAYS = 14
 NEW_TENURE_DAYS = 60
 FALLING_CHANGE_SHARE = -0.3
 CASUAL_ACTIVE_DAYS = 10  # of 28: on more than every third day one is a steady user
@@ -267,7 +268,11 @@ def _names(matrix: pd.DataFrame, centres: np.ndarray, cluster_ids: np.ndarray) -
     signals = {name: values for name, values in signals.items() if values is not None}
     medians = matrix.groupby(cluster_ids).median()
     first = [
-        _name(medians.loc[cluster], {name: float(values[cluster]) for name, values in signals.items()})
+        _name(
+            medians.loc[cluster],
+            {name: float(values[cluster]) for name, values in signals.items()},
+            _median_trend(matrix[cluster_ids != cluster]),
+        )
         for cluster in range(len(centres))
     ]
     names = list(first)
@@ -278,13 +283,20 @@ def _names(matrix: pd.DataFrame, centres: np.ndarray, cluster_ids: np.ndarray) -
     return tuple(names)
 
 
-def _name(median: pd.Series, signal: Mapping[str, float]) -> str:
-    """The first name whose rule holds; Steady users where none does."""
-    if median.get(QUIET_COLUMN, 0) > DORMANT_QUIET_DAYS:
+def _name(median: pd.Series, signal: Mapping[str, float], others_trend: float) -> str:
+    """The first name whose rule holds; Steady users where none does.
+
+    `others_trend`: the median change of usage of the customers outside of the cluster.
+    """
+    quiet_days = median.get(QUIET_COLUMN, 0)
+    if quiet_days > DORMANT_QUIET_DAYS:
         return "Dormant"
     if median.get(TENURE_COLUMN, np.inf) <= NEW_TENURE_DAYS:
         return "New users"
-    if median.get(TREND_COLUMN, 0) <= FALLING_CHANGE_SHARE:
+    # Summer lets everybody fall: at risk is who falls, or is silent, where the others are not.
+    is_quiet = quiet_days > AT_RISK_QUIET_DAYS and signal.get("quiet", 0.0) >= HIGH_DEVIATIONS
+    is_falling = median.get(TREND_COLUMN, 0) <= min(FALLING_CHANGE_SHARE, others_trend + FALLING_CHANGE_SHARE)
+    if is_quiet or is_falling:
         return "At-risk"
     usage, value = signal.get("usage", 0.0), signal.get("value", 0.0)
     if usage >= HIGH_DEVIATIONS:
@@ -293,6 +305,11 @@ def _name(median: pd.Series, signal: Mapping[str, float]) -> str:
         return "Big spenders"
     is_casual = median.get(ACTIVE_DAYS_COLUMN, 0) < CASUAL_ACTIVE_DAYS
     return "Casual users" if is_casual else "Steady users"
+
+
+def _median_trend(matrix: pd.DataFrame) -> float:
+    trend = matrix[TREND_COLUMN].median() if TREND_COLUMN in matrix else np.nan
+    return 0.0 if np.isnan(trend) else float(trend)
 
 
 def _told_apart(group: Sequence[int], signals: Mapping[str, np.ndarray]) -> dict[int, list[str]]:

@@ -219,9 +219,11 @@ def _session_starts(
     count = np.where(kind[row] == SPIKE, count * parameters.anomaly.spike_factor, count)
     account, day, kind = np.repeat(present[row], count), np.repeat(day, count), np.repeat(kind[row], count)
     time_of_day = _times_of_day(random, len(account), numbers)
+    # the day becomes the night, but for the hours at which nobody is awake
+    opens, closes = (int(hour * HOUR) for hour in (numbers.day_opens_hour, numbers.day_closes_hour))
     shift = int(parameters.anomaly.pattern_break_hours * HOUR)
-    # a night's work may begin before the day of its usual hours
-    time_of_day = np.where(kind == PATTERN_BREAK, np.abs(time_of_day - shift), time_of_day)
+    broken = opens + (time_of_day - opens + shift) % (closes - opens)
+    time_of_day = np.where(kind == PATTERN_BREAK, broken, time_of_day)
     return account, week.day_starts[accounts.zone[account], day] + time_of_day
 
 

@@ -113,9 +113,21 @@ def test_names_are_unique_also_where_clusters_are_much_alike(count: int):
     assert len(set(names)) == count
 
 
+def test_a_summer_in_which_everybody_falls_puts_nobody_at_risk():
+    rows = _customers()
+    fallen = rows.assign(usage_change_28d=rows["usage_change_28d"].clip(lower=0) - 0.5)
+    assert not any(name.startswith("At-risk") for name in _train(fallen).names)
+
+
+def test_who_has_fallen_silent_beside_the_others_is_at_risk():
+    rows = _customers(kinds=("power", "casual", "new"))
+    silent = _customers(kinds=("falling",)).assign(usage_change_28d=0.0, days_since_last_activity=30)
+    assert "At-risk" in _train(pd.concat([rows, silent], ignore_index=True)).names
+
+
 def test_dormant_and_new_are_facts_and_not_comparisons():
     """All are dormant, so no cluster is called otherwise, however active beside the rest."""
-    quiet = _customers().assign(days_since_last_activity=lambda rows: rows["days_since_last_activity"] + 40)
+    quiet = _customers().assign(days_since_last_activity=lambda rows: rows["days_since_last_activity"] + 50)
     assert all(name.startswith("Dormant") for name in _train(quiet).names)
 
 
