@@ -13,7 +13,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export SCARF_ANALYTICS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup review test test-slow lint format lock clean
+.PHONY: help setup review test test-slow truth pictures lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1: \2/'
@@ -50,6 +50,12 @@ test: lint ## set-up, lint and all fast tests
 
 test-slow: setup ## what needs a running Airflow or long runs
 	$(BIN)/pytest -m slow -n 0
+
+truth: setup ## measure how near the product comes to what is planted in the demo's world (ten minutes)
+	$(BIN)/python -m bench.truth
+
+pictures: setup ## draw docs/pictures and bring the numbers of docs/demo-world.md up to date
+	$(BIN)/python -m bench.pictures
 
 lock: setup ## requirements.lock anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --group dev --quiet \

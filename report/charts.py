@@ -186,12 +186,19 @@ def points(clouds: Mapping[str, tuple[Series, Sequence[float]]], *, axis_names: 
 def grid(
     across: Sequence[str],
     upwards: Sequence[str],
-    values: Sequence[Sequence[float]],
+    values: Sequence[Sequence[float | None]],
     texts: Sequence[Sequence[str]],
     hover: Sequence[Sequence[str]],
     axis_names: tuple[str, str],
+    *,
+    limits: tuple[float, float] | None = None,
 ) -> str:
-    """A heat map of counts with the count in each cell; the first row of values lies at the bottom."""
+    """A heat map with a text in each cell; the first row of values lies at the bottom.
+
+    None leaves a cell empty. `limits`: the values of the palest and the darkest colour, else the smallest
+    and the largest value.
+    """
+    scale = {} if limits is None else {"zmin": limits[0], "zmax": limits[1]}
     trace = {
         "type": "heatmap",
         "x": [plain(name) for name in across],
@@ -203,13 +210,19 @@ def grid(
         "hovertemplate": "%{customdata}<extra></extra>",
         "colorscale": [[0.0, "#e6f0f3"], [0.5, "#79b0c4"], [1.0, "#1d5f7a"]],
         "showscale": False,
+        "hoverongaps": False,
         "xgap": 3,
         "ygap": 3,
+        **scale,
     }
     return _figure(
         [trace],
         x_axis={"type": "category", "title_text": plain(axis_names[0])},
-        y_axis={"type": "category", "title_text": plain(axis_names[1]), "showgrid": False},
+        y_axis={
+            "type": "category",
+            "title": {"text": plain(axis_names[1]), "standoff": 12},
+            "showgrid": False,
+        },
     )
 
 

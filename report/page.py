@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from plotly.offline import get_plotlyjs
 
 from report.churn import churn_section
+from report.cohorts import cohorts_section
 from report.content import Section
 from report.health import health_section
 from report.overview import account_section, key_figures_section, trend_section
@@ -70,6 +71,7 @@ def _sections(header: ReviewHeader, tables: ReviewTables) -> list[Section]:
             key_figures_section,
             account_section,
             trend_section,
+            cohorts_section,
             segments_section,
             value_section,
             churn_section,

@@ -15,6 +15,7 @@ from report.columns import dates
 REQUIRED_COLUMNS = {
     "customers": ("customer_id", "review_week"),
     "customer_weeks": ("customer_id", "review_week"),
+    "newcomer_weeks": ("customer_id", "review_week", "active_days_28d"),
     "segments_weekly": ("scheme", "segment", "review_week", "customers", "customer_share"),
     "metrics_daily": ("activity_date", "active_customers"),
     "metrics_weekly": (
@@ -86,11 +87,14 @@ class ReviewTables:
 
     A table may be without rows. Of `customer_weeks` only the reviewed week and the one before are read, of
     `health_contributions` (the table of that name in `scores`) only the reviewed week: handing in these is
-    enough. Raises ValueError where a table with rows lacks a column that it always has.
+    enough. `newcomer_weeks` are the rows of `customer_weeks`, of all its weeks, of the customers whose first
+    week is one of them; these three columns are enough. Raises ValueError where a table with rows lacks a
+    column that it always has.
     """
 
     customers: pandas.DataFrame
     customer_weeks: pandas.DataFrame
+    newcomer_weeks: pandas.DataFrame
     segments_weekly: pandas.DataFrame
     metrics_daily: pandas.DataFrame
     metrics_weekly: pandas.DataFrame

@@ -21,6 +21,7 @@ def customers_by_hand(week: date = WEEK) -> pandas.DataFrame:
         {
             "customer_id": ["a", "b", "c", "d", "e", "f"],
             "review_week": [week] * 6,
+            "first_seen_date": [week - timedelta(days=700)] * 6,
             "lifecycle_stage": ["established", "established", "power_user", "at_risk", "dormant", "churned"],
             "engagement_level": ["lightly_engaged"] * 3 + ["disengaged"] * 3,
             "rfm_segment": ["loyal", "loyal", "champions", "at_risk", "no_orders", "lapsed"],
@@ -167,6 +168,9 @@ def tables_by_hand() -> dict[str, pandas.DataFrame]:
     return {
         "customers": customers,
         "customer_weeks": pandas.concat([customers, earlier], ignore_index=True),
+        "newcomer_weeks": pandas.DataFrame(
+            {"customer_id": ["a"], "review_week": [WEEK], "active_days_28d": [5]}
+        ).iloc[:0],
         "segments_weekly": pandas.concat(
             [segments_by_hand(customers, WEEK), segments_by_hand(earlier, BEFORE)], ignore_index=True
         ),
