@@ -13,7 +13,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export SCARF_ANALYTICS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup review test test-slow truth pictures lint format lock clean
+.PHONY: help setup review test test-slow bench truth pictures lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1: \2/'
@@ -50,6 +50,9 @@ test: lint ## set-up, lint and all fast tests
 
 test-slow: setup ## what needs a running Airflow or long runs
 	$(BIN)/pytest -m slow -n 0
+
+bench: setup ## measure what a simulated world costs (a minute; with `LARGE=1` also 100 million events)
+	$(BIN)/python -m bench.simulation $(if $(LARGE),--large)
 
 truth: setup ## measure how near the product comes to what is planted in the demo's world (ten minutes)
 	$(BIN)/python -m bench.truth
