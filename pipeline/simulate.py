@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # Measured on worlds of 10,000 customers × 78 weeks, with a margin: only to see, before anything is
 # written, whether the disk has room.
 FORMATS = {"jsonl": 2_200, "parquet": 500}  # bytes per customer and week, with the truth
+MOST_EVENTS_BESIDE_OTHERS = 500_000
 LARGEST_CUSTOMERS = 50_000_000
 LARGEST_WEEKS = 1_040
 
@@ -82,7 +83,7 @@ def simulate_into_landing(
         with (
             show_step(console, "simulate") as display,
             _TruthFiles(workspace.truth) as truth,
-            # One week is written while the next one is made; more would only fill the memory.
+            # One week is written while the next one is made, unless two of them would fill the memory.
             ThreadPoolExecutor(max_workers=1) as writer,
         ):
             (workspace.truth / "parameters.json").write_text(
@@ -94,6 +95,9 @@ def simulate_into_landing(
                     files += writing.result()
                 writing = writer.submit(_write_slice, slice_, landing, format_, truth)
                 events += len(slice_.received)
+                if len(slice_.received) > MOST_EVENTS_BESIDE_OTHERS:
+                    writing.result()
+                del slice_
                 display.update(f"week {number} of {weeks}", number / weeks)
             files += writing.result() if writing is not None else 0
             display.summary = f"{events:,} events of {customers:,} customers in {files} files (simulated)"
@@ -106,7 +110,8 @@ def simulate_into_landing(
 
 def _write_slice(slice_: WorldSlice, landing: Path, format_: str, truth: _TruthFiles) -> int:
     """Write the days and the truth of a slice; returns the count of files."""
-    from simulation.collector import day_batches, day_lines, day_table
+    from simulation.collector import day_batches, day_lines, day_tables
+    from simulation.events import EVENT_SCHEMA
 
     files = 0
     for day, received in day_batches(slice_.received):
@@ -114,9 +119,13 @@ def _write_slice(slice_: WorldSlice, landing: Path, format_: str, truth: _TruthF
         path = landing / f"events-{day}.{format_}"
         part = path.with_name(path.name + ".part")
         if format_ == "parquet":
-            parquet.write_table(day_table(received, slice_.parameters), part, compression="zstd")
+            with parquet.ParquetWriter(part, EVENT_SCHEMA, compression="zstd") as file:
+                for table in day_tables(received, slice_.parameters):
+                    file.write_table(table)
         else:
-            part.write_bytes(day_lines(received, slice_.parameters))
+            with part.open("wb") as file:
+                for lines in day_lines(received, slice_.parameters):
+                    file.write(lines)
         part.rename(path)
         files += 1
     truth.write(slice_.truth)

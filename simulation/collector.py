@@ -16,6 +16,7 @@ from simulation.events import CUT, NO_FAULT, NO_JSON, EventBatch, events_table, 
 from simulation.parameters import WorldParameters
 from simulation.weeks import DAY
 
+ROWS_PER_PIECE = 100_000
 _TIMESTAMP = re.compile(r'"timestamp":"[^"]*"')
 _TIME_WIDTH = len("2025-03-04 10:11:12.123")
 
@@ -32,20 +33,28 @@ def day_batches(received: EventBatch) -> Iterator[tuple[date, EventBatch]]:
         yield day, take(received, np.arange(start, end))
 
 
-def day_lines(received: EventBatch, parameters: WorldParameters) -> pa.Buffer:
-    """The whole content of a file of JSON lines (UTF-8); name it events-YYYY-MM-DD.jsonl."""
-    lines = _damage(segment_lines(events_table(received, parameters)), received.fault)
-    octets = np.frombuffer(lines.buffers()[1], dtype=np.int32)[[0, len(lines)]]
-    return lines.buffers()[2].slice(octets[0], octets[1] - octets[0])
+def day_lines(received: EventBatch, parameters: WorldParameters) -> Iterator[pa.Buffer]:
+    """The content of a file of JSON lines (UTF-8), piece by piece; name it events-YYYY-MM-DD.jsonl."""
+    for piece in _pieces(received):
+        lines = _damage(segment_lines(events_table(piece, parameters)), piece.fault)
+        octets = np.frombuffer(lines.buffers()[1], dtype=np.int32)[[0, len(lines)]]
+        yield lines.buffers()[2].slice(octets[0], octets[1] - octets[0])
 
 
-def day_table(received: EventBatch, parameters: WorldParameters) -> pa.Table:
-    """The same as a table for a Parquet file, in the canonical columns; damaged rows have lost their time."""
-    table = events_table(received, parameters)
-    occurred_at = pc.if_else(
-        pa.array(received.fault == NO_FAULT), table["occurred_at"], pa.scalar(None, pa.timestamp("us"))
-    )
-    return table.set_column(table.column_names.index("occurred_at"), "occurred_at", occurred_at)
+def day_tables(received: EventBatch, parameters: WorldParameters) -> Iterator[pa.Table]:
+    """The same as tables for a Parquet file, in the canonical columns; damaged rows have lost their time."""
+    for piece in _pieces(received):
+        table = events_table(piece, parameters)
+        occurred_at = pc.if_else(
+            pa.array(piece.fault == NO_FAULT), table["occurred_at"], pa.scalar(None, pa.timestamp("us"))
+        )
+        yield table.set_column(table.column_names.index("occurred_at"), "occurred_at", occurred_at)
+
+
+def _pieces(received: EventBatch) -> Iterator[EventBatch]:
+    """Parts of a day that fit into the memory as texts; the first day of a world holds a whole import."""
+    for start in range(0, len(received), ROWS_PER_PIECE):
+        yield take(received, np.arange(start, min(start + ROWS_PER_PIECE, len(received))))
 
 
 def segment_lines(events: pa.Table) -> pa.StringArray:

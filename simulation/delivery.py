@@ -11,7 +11,7 @@ from simulation import identifiers
 from simulation.catalogue import HOME_COMPUTER, PHONE
 from simulation.chance import stream
 from simulation.events import FAULTS as KINDS_OF_FAULTS
-from simulation.events import NO_FAULT, EventBatch, concatenate, take
+from simulation.events import NO_FAULT, EventBatch, gather, take
 from simulation.parameters import DeliveryNumbers, WorldParameters
 from simulation.weeks import DAY, HOUR, SECOND, Week
 
@@ -20,8 +20,8 @@ FAULTS_PER_LINE = len(KINDS_OF_FAULTS) - 1
 LARGEST_LEAD = DAY
 
 
-def deliver(events: EventBatch, week: Week, parameters: WorldParameters) -> EventBatch:
-    """The deliveries of the events that were made in the week: each one, and some of them twice.
+def deliver(events: EventBatch, week: Week, parameters: WorldParameters) -> list[EventBatch]:
+    """The deliveries of the events of a week: first every one of them, then the duplicates, then the damaged.
 
     Every event gets its id, the time of its receipt, and the time that its device believed it was. A
     duplicate has the same id and comes later; a damaged line is a copy with an id of its own.
@@ -53,15 +53,17 @@ def deliver(events: EventBatch, week: Week, parameters: WorldParameters) -> Even
         message=message[count:],
         fault=1 + random.integers(0, FAULTS_PER_LINE, len(is_damaged)).astype(np.int8),
     )
-    return concatenate([first, again, damaged])
+    return [first, again, damaged]
 
 
-def split_received(deliveries: EventBatch, before: int) -> tuple[EventBatch, EventBatch]:
-    """The deliveries received before a moment (UTC milliseconds), sorted by receipt and id, and the rest."""
-    received = np.flatnonzero(deliveries.received_at < before)
-    order = np.lexsort((deliveries.message[received], deliveries.received_at[received]))
-    waiting = np.flatnonzero(deliveries.received_at >= before)
-    return take(deliveries, received[order]), take(deliveries, waiting)
+def split_received(deliveries: list[EventBatch], before: int) -> tuple[EventBatch, list[EventBatch]]:
+    """What is received before a moment (UTC milliseconds), sorted by receipt and id, and what still waits."""
+    received_at = np.concatenate([batch.received_at for batch in deliveries])
+    message = np.concatenate([batch.message for batch in deliveries])
+    received = np.flatnonzero(received_at < before)
+    order = np.lexsort((message[received], received_at[received]))
+    waiting = [take(batch, np.flatnonzero(batch.received_at >= before)) for batch in deliveries]
+    return gather(deliveries, received[order]), [batch for batch in waiting if len(batch)]
 
 
 def is_rejected(deliveries: EventBatch) -> np.ndarray:

@@ -162,26 +162,31 @@ def make_events(
 
 def concatenate(batches: list[EventBatch]) -> EventBatch:
     """The events of all batches, in order."""
+    return EventBatch(**{column.name: _joined(column.name, batches) for column in fields(EventBatch)})
+
+
+def take(batch: EventBatch, positions: np.ndarray) -> EventBatch:
+    """The events at the given positions."""
+    return gather([batch], positions)
+
+
+def gather(batches: list[EventBatch], positions: np.ndarray) -> EventBatch:
+    """The events at the given positions of all batches together, copied column by column."""
     return EventBatch(
         **{
-            column.name: (pa.concat_arrays if column.name in JSON_COLUMNS else np.concatenate)(
-                [getattr(batch, column.name) for batch in batches]
+            column.name: _joined(column.name, batches).take(
+                pa.array(positions) if column.name in JSON_COLUMNS else positions
             )
             for column in fields(EventBatch)
         }
     )
 
 
-def take(batch: EventBatch, positions: np.ndarray) -> EventBatch:
-    """The events at the given positions."""
-    return EventBatch(
-        **{
-            column.name: getattr(batch, column.name).take(pa.array(positions))
-            if column.name in JSON_COLUMNS
-            else getattr(batch, column.name)[positions]
-            for column in fields(EventBatch)
-        }
-    )
+def _joined(name: str, batches: list[EventBatch]) -> np.ndarray | pa.Array:
+    parts = [getattr(batch, name) for batch in batches]
+    if len(parts) == 1:
+        return parts[0]
+    return pa.concat_arrays(parts) if name in JSON_COLUMNS else np.concatenate(parts)
 
 
 def events_table(batch: EventBatch, parameters: WorldParameters) -> pa.Table:

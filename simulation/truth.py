@@ -9,7 +9,7 @@ from simulation import identifiers
 from simulation.accounts import Accounts, is_signed_up
 from simulation.catalogue import IS_ACTIVITY
 from simulation.delivery import is_late, is_rejected
-from simulation.events import NO_FAULT, NOBODY, EventBatch, take
+from simulation.events import NOBODY, EventBatch, take
 from simulation.parameters import ARCHETYPES, CANCELLED, WorldParameters
 from simulation.sessions import Sessions
 from simulation.weeks import Week
@@ -52,18 +52,18 @@ def account_weeks_table(
 
 
 def sessions_table(
-    sessions: Sessions, deliveries: EventBatch, week: Week, parameters: WorldParameters
+    sessions: Sessions, delivered: EventBatch, week: Week, parameters: WorldParameters
 ) -> pa.Table:
     """One row per session that has activity, those of visitors and programs among them.
 
+    `delivered`: every event of the week once. Columns:
     account_id, user_id: whose it is, NULL for strangers, also while it is not said in any event;
     is_identified: whether an event of it names the account; started_at, ended_at, activities: of its
     activity; first_received_at: when its first activity reached the collector; is_late: all of it came after
     the lateness limit; is_rejected: its machine lives in the future.
     """
-    counts = (deliveries.session >= 0) & ~deliveries.is_repeat & (deliveries.fault == NO_FAULT)
-    counts &= IS_ACTIVITY_BY_CODE[deliveries.event]
-    activities = take(deliveries, np.flatnonzero(counts))
+    counts = (delivered.session >= 0) & IS_ACTIVITY_BY_CODE[delivered.event]
+    activities = take(delivered, np.flatnonzero(counts))
     order = np.argsort(activities.session, kind="stable")
     session = activities.session[order]
     first = np.flatnonzero(np.diff(session, prepend=-1))

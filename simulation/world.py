@@ -97,14 +97,26 @@ def simulate_world(parameters: WorldParameters) -> Iterator[WorldSlice]:
     }
     waiting: list[EventBatch] = []
     for week in weeks_of(parameters):
-        happened, sessions, truth_of_week = _live_week(population, week, parameters)
-        deliveries = deliver(happened, week, parameters)
-        truth |= truth_of_week | {"sessions": sessions_table(sessions, deliveries, week, parameters)}
-        received, still_waiting = split_received(concatenate([*waiting, deliveries]), week.complete_until)
-        waiting = [still_waiting]
-        truth["deliveries"] = deliveries_table(received, parameters.delivery)
-        yield WorldSlice(week.monday, received, truth, parameters)
+        # Kept by nobody here: a week of a large world fills the memory.
+        yield _tell_week(population, week, waiting, truth, parameters)
         truth = {}
+
+
+def _tell_week(
+    population: Population,
+    week: Week,
+    waiting: list[EventBatch],
+    truth_before: dict[str, pa.Table],
+    parameters: WorldParameters,
+) -> WorldSlice:
+    """Live a week and tell what is received of it and of what was `waiting`, which is changed in place."""
+    happened, sessions, truth = _live_week(population, week, parameters)
+    deliveries = deliver(happened, week, parameters)
+    del happened
+    truth["sessions"] = sessions_table(sessions, deliveries[0], week, parameters)
+    received, waiting[:] = split_received([*waiting, *deliveries], week.complete_until)
+    truth["deliveries"] = deliveries_table(received, parameters.delivery)
+    return WorldSlice(week.monday, received, truth_before | truth, parameters)
 
 
 def _populate(parameters: WorldParameters) -> Population:
@@ -185,15 +197,19 @@ def _live_week(
     archetype = accounts.archetype.copy()
     happened.append(end_subscriptions(chance("reasons"), accounts, week, cancels_at))
     learn_of_endings(accounts, population.foresight, cancels_at)
-    by_customers = concatenate(happened)
+    visits, pages = visit(chance("visits"), population.prospects, week, parameters)
+    bots, bot_pages, bots_truth = scrape(chance("bots"), week, parameters)
+    happened += [_behind(pages, len(sessions)), _behind(bot_pages, len(sessions) + len(visits))]
+    events = concatenate(happened)
+    happened.clear()
     remember_week(
         accounts,
         week,
         sessions=np.bincount(sessions.account, minlength=len(accounts)),
-        core_events=_counts(by_customers, by_customers.event < len(FEATURE_EVENTS), len(accounts)),
+        core_events=_counts(events, events.event < len(FEATURE_EVENTS), len(accounts)),
         bad_tickets=bad_tickets,
         errors=errors,
-        pricing_views=_pricing_views(by_customers, len(accounts)),
+        pricing_views=_pricing_views(events, len(accounts)),
         removals=removals,
         season=usage_factors(week, parameters.season).mean(),
         parameters=parameters,
@@ -201,8 +217,6 @@ def _live_week(
     hazard, probability = decide_in_week(
         chance("decisions"), accounts, population.foresight, week, parameters.hazard
     )
-    visits, pages = visit(chance("visits"), population.prospects, week, parameters)
-    bots, bot_pages, bots_truth = scrape(chance("bots"), week, parameters)
     truth = {
         "account_weeks": account_weeks_table(
             accounts, week, archetype, hazard, probability, upgrade_hazard, parameters
@@ -214,13 +228,7 @@ def _live_week(
         "tickets": tickets_truth,
         "upgrades": upgrades_truth,
     }
-    pages = _behind(pages, len(sessions))
-    bot_pages = _behind(bot_pages, len(sessions) + len(visits))
-    return (
-        concatenate([by_customers, pages, bot_pages]),
-        join_sessions([sessions, visits, bots]),
-        truth,
-    )
+    return events, join_sessions([sessions, visits, bots]), truth
 
 
 def _behind(batch: EventBatch, sessions: int) -> EventBatch:

@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from simulation.collector import day_batches, day_lines, day_table, segment_lines
-from simulation.events import CUT, EVENT_SCHEMA, NO_FAULT, NO_JSON, WRONG_TIME, events_table, take
+from simulation import collector
+from simulation.collector import day_batches, day_lines, day_tables, segment_lines
+from simulation.events import CUT, EVENT_SCHEMA, NO_FAULT, NO_JSON, WRONG_TIME, EventBatch, events_table, take
 from simulation.world import WorldSlice
 
 
@@ -44,6 +45,10 @@ def _row_of(line: str) -> dict:
     }
 
 
+def _text(received: EventBatch, slice_: WorldSlice) -> str:
+    return b"".join(day_lines(received, slice_.parameters)).decode()
+
+
 def _whole(slice_: WorldSlice) -> WorldSlice:
     """The slice without its damaged lines."""
     return replace(slice_, received=take(slice_.received, np.flatnonzero(slice_.received.fault == NO_FAULT)))
@@ -55,7 +60,7 @@ def test_day_files_say_what_the_events_say(world, position: int) -> None:
     events = slice_.events()
     lines, days = [], []
     for day, received in day_batches(slice_.received):
-        text = day_lines(received, slice_.parameters).to_pybytes().decode()
+        text = _text(received, slice_)
         assert text.endswith("\n")
         assert all(f'"receivedAt":"{day}T' in line for line in text.splitlines())
         lines += text.splitlines()
@@ -75,7 +80,7 @@ def test_a_parquet_day_holds_the_same_rows_and_damaged_ones_without_a_time(world
     fault = np.zeros(len(received), dtype=np.int8)
     fault[[1, 5]] = CUT, WRONG_TIME
     received = replace(received, fault=fault)
-    table = day_table(received, slice_.parameters)
+    table = pa.concat_tables(day_tables(received, slice_.parameters))
     assert np.flatnonzero(table["occurred_at"].is_null().to_numpy()).tolist() == [1, 5]
     others = table.drop_columns("occurred_at")
     assert others.equals(events_table(received, slice_.parameters).drop_columns("occurred_at"))
@@ -86,7 +91,7 @@ def test_damaged_lines_cannot_be_read_as_events(world) -> None:
     ((_, received), *_) = day_batches(_whole(slice_).received)
     received = take(received, np.arange(4))
     received = replace(received, fault=np.array([NO_FAULT, CUT, NO_JSON, WRONG_TIME], dtype=np.int8))
-    lines = day_lines(received, slice_.parameters).to_pybytes().decode().splitlines()
+    lines = _text(received, slice_).splitlines()
     assert len(lines) == 4
     json.loads(lines[0])
     for line in lines[1:3]:
@@ -114,6 +119,16 @@ def test_a_line_holds_only_what_is_known() -> None:
         '"timestamp":"2025-03-04T10:11:12.123Z","receivedAt":"2025-03-04T10:11:12.123Z",'
         '"context":{"channel":"server","groupId":"a_000123"},"properties":{"score":9}}\n'
     )
+
+
+def test_a_day_in_pieces_is_the_same_day(world, monkeypatch: pytest.MonkeyPatch) -> None:
+    slice_ = world.slices[1]
+    _, received = next(day_batches(slice_.received))
+    whole, table = _text(received, slice_), pa.concat_tables(day_tables(received, slice_.parameters))
+    monkeypatch.setattr(collector, "ROWS_PER_PIECE", len(received) // 3 + 1)
+    assert len(list(day_tables(received, slice_.parameters))) == 3
+    assert _text(received, slice_) == whole
+    assert pa.concat_tables(day_tables(received, slice_.parameters)).equals(table)
 
 
 def test_a_slice_without_events_makes_no_file(world) -> None:
