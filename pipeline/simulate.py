@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Measured on worlds of 10,000 customers × 78 weeks, with a margin: only to see, before anything is
 # written, whether the disk has room.
-FORMATS = {"jsonl": 2_200, "parquet": 500}  # bytes per customer and week, with the truth
+FORMATS = {"jsonl": 2_200, "parquet": 300}  # bytes per customer and week, with the truth
 MOST_EVENTS_BESIDE_OTHERS = 500_000
 LARGEST_CUSTOMERS = 50_000_000
 LARGEST_WEEKS = 1_040
