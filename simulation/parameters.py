@@ -81,6 +81,8 @@ class UsageNumbers:
     decline_per_week: float = 0.80  # half of the usage is gone after three weeks
     extra_sessions_per_day: float = 0.10  # on an active day, of an account with one person
     extra_sessions_per_member: float = 0.05  # … and for each further person
+    burst_hours_mean: float = 1.6  # the further sessions of a day come in the hours after its first …
+    burst_largest: int = 6  # … unless there are more of them than a burst holds
     events_per_session: tuple[float, ...] = (3.0, 3.1, 2.6, 2.5, 2.0, 3.2, 1.5)  # means, by archetype
     events_per_session_largest: int = 60
     gap_median_seconds: float = 42.0  # people read between two clicks

@@ -49,7 +49,7 @@ from simulation.parameters import (
 )
 from simulation.seasons import is_in_season, usage_factors
 from simulation.sessions import EXPORTING, FIRST_LOOK, USUAL, Sessions, join_sessions, take_sessions
-from simulation.weeks import DAY, DAYS_PER_WEEK, HOUR, SECOND, Week, working_times
+from simulation.weeks import DAY, DAYS_PER_WEEK, HOUR, MINUTE, SECOND, Week, working_times
 
 PAGE_VIEWED = EVENT_CODES["page_viewed"]
 CONTENT_VIEWED = EVENT_CODES["content_viewed"]
@@ -217,8 +217,8 @@ def _session_starts(
     extra = numbers.extra_sessions_per_day + numbers.extra_sessions_per_member * (members - 1)
     count = 1 + random.poisson(extra)
     count = np.where(kind[row] == SPIKE, count * parameters.anomaly.spike_factor, count)
+    time_of_day = _in_bursts(random, _times_of_day(random, int(count.sum()), numbers), count, numbers)
     account, day, kind = np.repeat(present[row], count), np.repeat(day, count), np.repeat(kind[row], count)
-    time_of_day = _times_of_day(random, len(account), numbers)
     # the day becomes the night, but for the hours at which nobody is awake
     opens, closes = (int(hour * HOUR) for hour in (numbers.day_opens_hour, numbers.day_closes_hour))
     shift = int(parameters.anomaly.pattern_break_hours * HOUR)
@@ -252,6 +252,17 @@ def _times_of_day(random: np.random.Generator, count: int, numbers: UsageNumbers
     return (np.clip(hour, numbers.day_opens_hour, latest) * HOUR).astype(np.int64) + random.integers(
         0, 60 * SECOND, count
     )
+
+
+def _in_bursts(
+    random: np.random.Generator, time_of_day: np.ndarray, count: np.ndarray, numbers: UsageNumbers
+) -> np.ndarray:
+    """The further sessions of a day follow its first one; where there are very many, they fill the day."""
+    first = np.repeat(np.cumsum(count) - count, count)
+    follows = (np.arange(len(time_of_day)) > first) & (np.repeat(count, count) <= numbers.burst_largest)
+    pause = random.exponential(numbers.burst_hours_mean * HOUR, len(time_of_day)).astype(np.int64)
+    latest = int(numbers.day_closes_hour * HOUR) - MINUTE
+    return np.where(follows, np.minimum(time_of_day[first] + pause, latest), time_of_day)
 
 
 def _sessions_of_people(

@@ -336,3 +336,16 @@ def test_the_smallest_worlds_and_largest_seeds_work(customers: int, weeks: int, 
     slices = list(simulate_world(WorldParameters(customers, weeks, seed)))
     assert len(slices) == weeks
     assert len(slices[-1].truth["account_weeks"]) == customers
+
+
+def test_the_sessions_of_a_day_come_in_bursts(world) -> None:
+    """Two sessions of an account on a day lie closer together than the first sessions of two accounts."""
+    sessions = world.truth["sessions"].to_pandas().dropna(subset=["account_id"])
+    sessions["day"] = sessions["started_at"].dt.floor("D")
+    of_days = sessions.sort_values("started_at").groupby(["account_id", "day"])["started_at"].agg(list)
+    pairs = of_days[of_days.str.len() == 2]
+    gaps = pairs.map(lambda starts: (starts[1] - starts[0]).total_seconds() / 3600)
+    firsts = pairs.map(lambda starts: starts[0] - starts[0].floor("D")).dt.total_seconds() / 3600
+    apart = (firsts - firsts.sample(frac=1, random_state=1).to_numpy()).abs()
+    assert len(pairs) > 500
+    assert gaps.median() < 0.7 * apart.median()
