@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import subprocess
 import sys
@@ -115,6 +116,44 @@ def test_an_existing_landing_is_kept_unless_replaced(workspace: Path) -> None:
     assert result.exit_code == 0, result.output
     assert not (landing / "mine.jsonl").exists()
     assert list(landing.glob("events-*.jsonl"))
+
+
+def test_replace_leaves_nothing_of_the_old_world_behind_a_link(workspace: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "large_disk"
+    elsewhere.mkdir()
+    (elsewhere / "events-2020-01-01.jsonl").write_text("{}\n", encoding="utf-8")
+    (elsewhere / "folder").mkdir()
+    (workspace / "data").mkdir()
+    (workspace / "data" / "landing").symlink_to(elsewhere)
+    (workspace / "data" / "build").mkdir()
+    (workspace / "data" / "build" / "build.duckdb").write_text("old", encoding="utf-8")
+    size = ["--customers", "5", "--weeks", "2"]
+    result = runner.invoke(app, ["simulate", "--workspace", str(workspace), *size, "--replace"])
+    assert result.exit_code == 0, result.output
+    names = {path.name for path in elsewhere.iterdir()}
+    assert len(names) >= 5
+    assert not {"events-2020-01-01.jsonl", "folder"} & names
+    assert not (workspace / "data" / "build" / "build.duckdb").exists()
+
+
+@pytest.mark.parametrize("name", ["landing", "truth"])
+def test_a_file_in_the_place_of_a_folder_is_said(workspace: Path, name: str) -> None:
+    (workspace / "data").mkdir()
+    (workspace / "data" / name).write_text("mine", encoding="utf-8")
+    arguments = ["simulate", "--workspace", str(workspace), "--customers", "5", "--weeks", "2", "--replace"]
+    assert "is a file and has to be a folder" in _fails(arguments, 2)
+    assert (workspace / "data" / name).read_text(encoding="utf-8") == "mine"
+
+
+def test_a_disk_that_fills_up_is_said_in_a_sentence(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.write_table", full)
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.close", full)
+    message = _fails(["simulate", "--workspace", str(workspace), "--customers", "5", "--weeks", "2"], 1)
+    assert "No space left on device" in message
+    assert "vitals simulate --replace" in message
 
 
 def test_a_disk_that_is_too_small_is_said_first(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
