@@ -20,7 +20,7 @@ class ArrivalNumbers:
     share_known_at_start: float = 0.32  # a business with a past, so that its first week is not empty
     weekly_growth: float = 0.012  # sign-ups more than double in 78 weeks, as a young business would hope
     # Archetypes of the accounts known at the start, in the order of ARCHETYPES.
-    archetypes_at_start: tuple[float, ...] = (0.07, 0.14, 0.53, 0.11, 0.09, 0.06, 0.0)
+    archetypes_at_start: tuple[float, ...] = (0.07, 0.13, 0.54, 0.11, 0.09, 0.06, 0.0)
     test_share: float = 0.002  # accounts of our own people, who try things out
     # Where accounts live (their clocks, not the language of the business): zone and share. The first is the
     # time zone of the business itself, whatever it is.
@@ -49,9 +49,9 @@ class ArchetypeNumbers:
 
     # rows: from new, power, casual, declining, dormant, seasonal; columns: to the same six
     transitions: tuple[tuple[float, ...], ...] = (
-        (0.0, 0.018, 0.088, 0.018, 0.014, 0.012),  # new: about seven weeks to find its way
+        (0.0, 0.0165, 0.0895, 0.018, 0.014, 0.012),  # new: about seven weeks to find its way
         (0.0, 0.0, 0.011, 0.013, 0.0, 0.0),  # power: stays for most of a year
-        (0.0, 0.0036, 0.0, 0.034, 0.002, 0.0005),  # casual: the large middle, leaks slowly
+        (0.0, 0.0032, 0.0, 0.034, 0.002, 0.0005),  # casual: the large middle, leaks slowly
         (0.0, 0.0, 0.060, 0.0, 0.090, 0.0),  # declining: one in three recovers, the others go quiet
         (0.0, 0.0, 0.05, 0.0, 0.0, 0.0),  # dormant: a few come back
         (0.0, 0.0, 0.006, 0.010, 0.004, 0.0),  # seasonal: comes with its quarter, for years
