@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,9 +21,10 @@ from pipeline.workspace import Workspace
 if TYPE_CHECKING:
     from simulation.world import WorldSlice
 
-# Measured on worlds of 10,000 customers × 78 weeks, with a margin: only to see, before anything is
-# written, whether the disk has room.
-FORMATS = {"jsonl": 2_200, "parquet": 300}  # bytes per customer and week, with the truth
+# Bytes per customer (its sign-up or import), per customer and week, and per week (parts of blocks on the
+# disk), truth and all. Measured on worlds of 1 to 385,000 customers × 1 to 78 weeks, with a margin: only to
+# see, before anything is written, whether the disk has room.
+FORMATS = {"jsonl": (8_000, 2_000, 100_000), "parquet": (1_500, 300, 200_000)}
 MOST_EVENTS_BESIDE_OTHERS = 500_000
 LARGEST_CUSTOMERS = 50_000_000
 LARGEST_WEEKS = 1_040
@@ -43,21 +45,7 @@ def simulate_into_landing(
     `format_` is a key of FORMATS. Raises UsageError for sizes that make no world, and where landing holds
     files and `replace` is not given; VitalsError where the disk is too small. Nothing is written then.
     """
-    for name, value, largest in (
-        ("customers", customers, LARGEST_CUSTOMERS),
-        ("weeks", weeks, LARGEST_WEEKS),
-    ):
-        if not 1 <= value <= largest:
-            raise UsageError(f"--{name} is {value}; give a whole number from 1 to {largest:,}.")
-    if format_ not in FORMATS:
-        raise UsageError(f"--format is {format_!r}; give {' or '.join(FORMATS)}.")
-    if seed < 0:
-        raise UsageError(f"--seed is {seed}; give a whole number from 0.")
-    if workspace.settings.customer != "account":
-        raise UsageError(
-            f"{workspace.name} is no workspace for the simulated world: its review.toml says "
-            f"customer = {workspace.settings.customer!r}. `vitals init NAME --from demo` makes one."
-        )
+    _check_usage(workspace, customers, weeks, seed, format_)
     landing = workspace.landing
     held = sorted(landing.iterdir()) if landing.is_dir() else []
     if held and not replace:
@@ -65,7 +53,8 @@ def simulate_into_landing(
             f"{landing} holds {len(held)} files already. Give --replace to remove them, and the build made "
             "of them, first."
         )
-    _check_room(workspace.data, customers * weeks * FORMATS[format_])
+    per_customer, per_customer_week, per_week = FORMATS[format_]
+    _check_room(workspace.data, customers * (per_customer + weeks * per_customer_week) + weeks * per_week)
 
     from simulation.parameters import WorldParameters
     from simulation.world import simulate_world
@@ -74,11 +63,9 @@ def simulate_into_landing(
         customers=customers, weeks=weeks, seed=seed, time_zone=workspace.settings.time_zone
     )
     try:
-        if held:
-            # What was built of the old world knows its files by name; it goes with them.
-            for folder in (landing, workspace.truth, workspace.build):
-                shutil.rmtree(folder, ignore_errors=True)
-        landing.mkdir(parents=True, exist_ok=True)
+        # What was built of an old world knows its files by name; it goes with them.
+        for folder in (landing, workspace.truth, workspace.build):
+            _empty(folder)
         events = files = 0
         with (
             show_step(console, "simulate") as display,
@@ -103,9 +90,41 @@ def simulate_into_landing(
             display.summary = f"{events:,} events of {customers:,} customers in {files} files (simulated)"
     except OSError as error:
         raise VitalsError(
-            f"the world could not be written: {error.strerror or error} ({error.filename}). Make room or "
-            "give the right to write there, then run `vitals simulate --replace`."
+            f"the world could not be written: {error.strerror or error} "
+            f"({error.filename or workspace.data}). Make room or give the right to write "
+            "there, then run `vitals simulate --replace`."
         ) from None
+
+
+def _empty(folder: Path) -> None:
+    """Make the folder, or remove all that it holds; it may be a link to another disk. Raises OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _check_usage(workspace: Workspace, customers: int, weeks: int, seed: int, format_: str) -> None:
+    for name, value, largest in (
+        ("customers", customers, LARGEST_CUSTOMERS),
+        ("weeks", weeks, LARGEST_WEEKS),
+    ):
+        if not 1 <= value <= largest:
+            raise UsageError(f"--{name} is {value}; give a whole number from 1 to {largest:,}.")
+    if format_ not in FORMATS:
+        raise UsageError(f"--format is {format_!r}; give {' or '.join(FORMATS)}.")
+    if seed < 0:
+        raise UsageError(f"--seed is {seed}; give a whole number from 0.")
+    if workspace.settings.customer != "account":
+        raise UsageError(
+            f"{workspace.name} is no workspace for the simulated world: its review.toml says "
+            f"customer = {workspace.settings.customer!r}. `vitals init NAME --from demo` makes one."
+        )
+    for path in (workspace.data, workspace.landing, workspace.truth):
+        if path.exists() and not path.is_dir():
+            raise UsageError(f"{path} is a file and has to be a folder. Move it away first.")
 
 
 def _write_slice(slice_: WorldSlice, landing: Path, format_: str, truth: _TruthFiles) -> int:
@@ -140,8 +159,6 @@ class _TruthFiles:
         self.writers: dict[str, parquet.ParquetWriter] = {}
 
     def __enter__(self) -> _TruthFiles:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
         return self
 
     def write(self, tables: dict[str, pyarrow.Table]) -> None:
@@ -151,9 +168,11 @@ class _TruthFiles:
                 self.writers[name] = parquet.ParquetWriter(path, table.schema, compression="zstd")
             self.writers[name].write_table(table)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for writer in self.writers.values():
-            writer.close()
+            # After a failure the end of a file may fail too, for the same reason.
+            with contextlib.suppress(OSError) if kind else contextlib.nullcontext():
+                writer.close()
 
 
 def _check_room(data: Path, needed: int) -> None:
@@ -163,6 +182,10 @@ def _check_room(data: Path, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise VitalsError(
-            f"the world needs about {needed / 1e9:.1f} GB and {folder} has {free / 1e9:.1f} GB free. "
+            f"the world needs about {_size_text(needed)} and {folder} has {_size_text(free)} free. "
             "Give smaller --customers or --weeks, or set VITALS_DATA_DIR to a larger disk."
         )
+
+
+def _size_text(size: int) -> str:
+    return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{size / 1e6:,.1f} MB"

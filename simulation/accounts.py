@@ -21,7 +21,7 @@ from simulation.parameters import (
     WorldParameters,
 )
 from simulation.seasons import MONTHS_PER_QUARTER
-from simulation.weeks import DAY, HOUR, Week, weeks_of, working_times, zones_of
+from simulation.weeks import DAY, HOUR, NEVER, Week, weeks_of, working_times, zones_of
 
 if TYPE_CHECKING:
     from simulation.activation import Activation
@@ -51,6 +51,7 @@ class Accounts:
     frailty: np.ndarray  # unobserved, on the logit of the decision to cancel
     feature_preference: np.ndarray  # customers × features, positive
     team_target: np.ndarray  # people that it would like to have there
+    renamed_at: np.ndarray  # when the owner gets another user id, UTC milliseconds; for most, never
     season_phase: np.ndarray  # 0-2: the busy month of the quarter of a seasonal account
 
     archetype: np.ndarray
@@ -103,16 +104,18 @@ def found_accounts(parameters: WorldParameters) -> Accounts:
     weeks_in_archetype = np.where(archetype == DECLINING, random.integers(1, 5, customers), 1)
     quiet_weeks = np.where(archetype == DORMANT, random.integers(2, 7, customers), 0).astype(np.int32)
     zone = choose(random, tuple(share for _, share in arrival.zones), customers).astype(np.int8)
+    signed_up_at = _signup_times(random, parameters, signup_week, zone)
     team_at_start = np.maximum(1, np.round(arrival.team_share_at_start * team_target))
     shape = arrival.preference_shape
     return Accounts(
         signup_week=signup_week,
-        signed_up_at=_signup_times(random, parameters, signup_week, zone),
+        signed_up_at=signed_up_at,
         zone=zone,
         is_test=random.random(customers) < arrival.test_share,
         fit=fit,
         habit=habit,
         frailty=parameters.hazard.frailty_spread * random.standard_normal(customers),
+        renamed_at=_renaming_times(random, parameters, signed_up_at),
         feature_preference=random.gamma(shape, 1 / shape, (customers, len(FEATURE_EVENTS))).astype(
             np.float32
         ),
@@ -124,7 +127,9 @@ def found_accounts(parameters: WorldParameters) -> Accounts:
         satisfaction=arrival.satisfaction_by_fit * fit
         + arrival.satisfaction_spread * random.standard_normal(customers),
         plan=_first_plan(random, team_target, parameters.subscription),
-        seats=np.ceil(parameters.subscription.seats_margin * team_target).astype(np.int32),
+        seats=np.ceil(
+            random.uniform(*parameters.subscription.seats_per_wanted_person, customers) * team_target
+        ).astype(np.int32),
         joined=np.where(known_at_start, team_at_start, 0).astype(np.int32),
         removed=np.zeros(customers, dtype=np.int32),
         core_history=_history_at_start(
@@ -149,6 +154,11 @@ def is_signed_up(accounts: Accounts, week: Week) -> np.ndarray:
 def is_subscribed(accounts: Accounts, week: Week) -> np.ndarray:
     """Whether each account exists by the end of the week and has not cancelled so far."""
     return is_signed_up(accounts, week) & (accounts.archetype != CANCELLED)
+
+
+def is_staying(accounts: Accounts, week: Week) -> np.ndarray:
+    """Whether each account is subscribed, and still is when the week is over."""
+    return is_subscribed(accounts, week) & (accounts.ends_in_week != week.number)
 
 
 def move_archetypes(
@@ -208,7 +218,8 @@ def remember_week(
     accounts.core_history[:, 1:] = accounts.core_history[:, :-1].copy()
     accounts.core_history[:, 0] = core_events / season
     accounts.weeks_known[signed_up] += 1
-    accounts.quiet_weeks[:] = np.where(sessions > 0, 0, accounts.quiet_weeks + signed_up)
+    counts_as_quiet = signed_up & (season >= parameters.season.quiet_below)
+    accounts.quiet_weeks[:] = np.where(sessions > 0, 0, accounts.quiet_weeks + counts_as_quiet)
     accounts.bad_tickets[:] = bad_tickets
     memory = parameters.hazard.memory
     for name, counts in (("errors", errors), ("pricing_views", pricing_views), ("removals", removals)):
@@ -246,6 +257,17 @@ def _signup_times(
         arriving = np.flatnonzero(signup_week == week.number)
         times[arriving] = working_times(random, week, len(arriving), zone[arriving])
     return times
+
+
+def _renaming_times(
+    random: np.random.Generator, parameters: WorldParameters, signed_up_at: np.ndarray
+) -> np.ndarray:
+    """When an owner gets another user id: at some time after the sign-up and within the world."""
+    weeks = list(weeks_of(parameters))
+    earliest = np.maximum(signed_up_at, weeks[0].starts_at) + DAY
+    left = np.maximum(weeks[-1].ends_at - earliest, DAY)
+    moments = earliest + (random.random(len(earliest)) * left).astype(np.int64)
+    return np.where(random.random(len(earliest)) < parameters.usage.id_change_share, moments, NEVER)
 
 
 def _history_at_start(

@@ -14,6 +14,7 @@ from simulation import identifiers
 from simulation.accounts import HISTORY_WEEKS, Accounts, is_subscribed
 from simulation.chance import choose
 from simulation.parameters import AnomalyNumbers, WorldParameters
+from simulation.sessions import Sessions
 from simulation.weeks import Week
 
 KINDS = ("none", "sudden_drop", "spike", "pattern_break", "outlier_actions", "suspicious_activity")
@@ -33,11 +34,8 @@ def plan_anomalies(
     week: Week,
     cancels_at: np.ndarray,
     parameters: WorldParameters,
-) -> tuple[Anomalies, pa.Table]:
-    """Draw the anomalies of a week among steady accounts that stay; with their truth.
-
-    Truth, one row per anomaly: account_id, review_week, kind.
-    """
+) -> Anomalies:
+    """Draw the anomalies of a week among steady accounts that stay."""
     numbers = parameters.anomaly
     steady = (
         is_subscribed(accounts, week)
@@ -47,15 +45,26 @@ def plan_anomalies(
         & (accounts.core_history[:, 0] > 0)
     )
     kind = np.where(steady, choose(random, _shares(numbers), len(accounts)), NO_ANOMALY).astype(np.int8)
-    found = np.flatnonzero(kind != NO_ANOMALY)
-    truth = pa.table(
+    return Anomalies(kind)
+
+
+def anomalies_table(
+    anomalies: Anomalies, sessions: Sessions, week: Week, parameters: WorldParameters
+) -> pa.Table:
+    """Truth, one row per anomaly that can be seen: account_id, review_week, kind.
+
+    Who was not here in the week has no spike; that nobody came is what can be seen of a sudden drop.
+    """
+    kind = anomalies.kind
+    came = np.bincount(sessions.account, minlength=len(kind)) > 0
+    found = np.flatnonzero((kind == SUDDEN_DROP) | (came & (kind != NO_ANOMALY)))
+    return pa.table(
         {
             "account_id": identifiers.account_ids(found, parameters.customers),
             "review_week": pa.array(np.full(len(found), week.monday, dtype="datetime64[D]")),
             "kind": pa.array(KINDS).take(pa.array(kind[found])),
         }
     )
-    return Anomalies(kind), truth
 
 
 def _shares(numbers: AnomalyNumbers) -> tuple[float, ...]:

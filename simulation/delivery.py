@@ -107,9 +107,8 @@ def deliveries_table(received: EventBatch, numbers: DeliveryNumbers) -> pa.Table
 def _clock_errors(events: EventBatch, parameters: WorldParameters) -> np.ndarray:
     """By how many milliseconds the clock of each event's machine is ahead; the same for all its events."""
     numbers = parameters.delivery
-    place = identifiers.machine_scatter(events.machine, parameters.seed)
-    # digits that say nothing about what else the number decides
-    place, size = (place * 1e4) % 1.0, (place * 1e8) % 1.0
+    place = identifiers.machine_scatter(events.machine, identifiers.CLOCK, parameters.seed)
+    size = identifiers.machine_scatter(events.machine, identifiers.CLOCK_ERROR, parameters.seed)
     has_clock = np.isin(events.device, (PHONE, HOME_COMPUTER))
     wrong = has_clock & (place < numbers.wrong_clock_share)
     broken = has_clock & (place > 1 - numbers.broken_clock_share)

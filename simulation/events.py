@@ -29,7 +29,7 @@ from simulation.catalogue import (
 )
 from simulation.json_text import hundredths
 from simulation.parameters import WorldParameters
-from simulation.weeks import DAY, DAYS_PER_WEEK
+from simulation.weeks import DAY
 
 NONE = -1  # of pages, referrers, campaigns and sessions
 NOBODY = 0  # the member who did what a server did
@@ -105,6 +105,7 @@ class EventBatch:
     traits: pa.Array
     message: np.ndarray
     received_at: np.ndarray
+    is_renamed: np.ndarray  # whether the person goes by another user id than at first
     is_repeat: np.ndarray  # of a delivery: whether the event came before
     fault: np.ndarray  # of a delivery: how its line is damaged (codes of FAULTS)
 
@@ -155,6 +156,7 @@ def make_events(
         traits=pa.nulls(count, pa.string()) if traits is None else traits,
         message=_column(0, count, np.uint64),
         received_at=_column(0, count, np.int64),
+        is_renamed=_column(False, count, np.bool_),
         is_repeat=_column(False, count, np.bool_),
         fault=_column(NO_FAULT, count, np.int8),
     )
@@ -197,13 +199,9 @@ def events_table(batch: EventBatch, parameters: WorldParameters) -> pa.Table:
     """
     is_updated = batch.occurred_at >= updated_at(parameters)
     user_ids = identifiers.user_ids(batch.account, batch.member, parameters.customers)
-    renamed = np.flatnonzero(batch.member == OWNER)
-    renamed = renamed[batch.occurred_at[renamed] >= id_changes_at(batch.account[renamed], parameters)]
-    if len(renamed):
-        others = identifiers.later_user_ids(batch.account[renamed], parameters.customers)
-        is_renamed = np.zeros(len(batch), dtype=np.bool_)
-        is_renamed[renamed] = True
-        user_ids = pc.replace_with_mask(user_ids, pa.array(is_renamed), others)
+    if batch.is_renamed.any():
+        others = identifiers.later_user_ids(batch.account[batch.is_renamed], parameters.customers)
+        user_ids = pc.replace_with_mask(user_ids, pa.array(batch.is_renamed), others)
     return pa.Table.from_arrays(
         [
             identifiers.thing_ids("", batch.message),
@@ -238,15 +236,6 @@ def updated_at(parameters: WorldParameters) -> int:
     return _midnight(parameters.first_week + timedelta(weeks=week))
 
 
-def id_changes_at(account: np.ndarray, parameters: WorldParameters) -> np.ndarray:
-    """When the owner of each account gets another user id (UTC milliseconds); for most, never."""
-    place = identifiers.person_scatter(account, OWNER, parameters.seed)
-    share = parameters.usage.id_change_share
-    weeks = 1 + (place / share * max(parameters.weeks - 1, 1)).astype(np.int64)
-    moments = _midnight(parameters.first_week) + weeks * DAYS_PER_WEEK * DAY
-    return np.where((place < share) & (account >= 0), moments, np.iinfo(np.int64).max)
-
-
 def _midnight(day: date) -> int:
     return day.toordinal() * DAY - date(1970, 1, 1).toordinal() * DAY
 
@@ -261,7 +250,7 @@ def _texts(names: tuple[str | None, ...], codes: np.ndarray) -> pa.Array:
 
 def _platforms(batch: EventBatch, seed: int) -> np.ndarray:
     """Each machine has its system, also after its browser has forgotten its id."""
-    place = identifiers.machine_scatter(batch.machine, seed)
+    place = identifiers.machine_scatter(batch.machine, identifiers.PLATFORM, seed)
     computers = np.searchsorted(np.cumsum(COMPUTER_PLATFORM_SHARES)[:-1], place)
     phones = len(COMPUTER_PLATFORMS) + np.searchsorted(np.cumsum(PHONE_PLATFORM_SHARES)[:-1], place)
     platforms = np.where(batch.device == PHONE, phones, computers)

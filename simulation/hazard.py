@@ -15,8 +15,8 @@ import numpy as np
 from simulation.accounts import KNOWN_AT_START, Accounts, is_subscribed
 from simulation.catalogue import STARTER
 from simulation.parameters import CANCELLED, HazardNumbers, WorldParameters
-from simulation.subscriptions import NEVER, RECENT_WEEKS
-from simulation.weeks import Week, working_times
+from simulation.subscriptions import RECENT_WEEKS
+from simulation.weeks import NEVER, Week, working_times
 
 FRAILTY_NODES = 7
 NOISE_NODES = 15
@@ -69,16 +69,17 @@ def decide_in_week(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The decisions at the end of a week. Returns, by account, what could be known of them:
 
-    the chance that this week's decision was to leave, and the chance that the subscription ends within the
-    next notice weeks; NaN where there is no subscription. Nobody decides in the week of the sign-up, and
-    our own people never leave.
+    the chance that it was in this week that they decided to leave, and the chance that the subscription
+    ends within the next notice weeks; NaN where there is no subscription. Nobody decides in the week of the
+    sign-up, and our own people never leave.
     """
     subscribed = is_subscribed(accounts, week)
     present = subscribed & (accounts.signup_week < week.number) & ~accounts.is_test
     chances = _decide(random, accounts, foresight, week.number, present, numbers)
     posterior = foresight.weights * np.exp(foresight.known)
     posterior /= posterior.sum(axis=1, keepdims=True)
-    hazard = (posterior * chances).sum(axis=1)
+    undecided = np.exp(foresight.recent[:-1].sum(axis=0))
+    hazard = (posterior * undecided * chances).sum(axis=1)
     stays = (posterior * np.exp(foresight.recent.sum(axis=0))).sum(axis=1)
     return np.where(subscribed, hazard, np.nan), np.where(subscribed, 1 - stays, np.nan)
 

@@ -15,7 +15,9 @@ STRANGERS = 2**60  # machines of visitors who never sign up are numbered from he
 NUMBERS_PER_WEEK = 2**40  # room for things numbered within a week
 
 # Each kind of thing is scattered with its own salt, so that equal numbers get different texts.
-MESSAGE, DEVICE, ORDER, TICKET, PLATFORM, PERSON, CART, CAMPAIGN_MESSAGE, STRANGER = range(9)
+MESSAGE, DEVICE, ORDER, TICKET, CART, CAMPAIGN_MESSAGE = range(6)
+# … and so is each of the chances that stay with a machine or a person.
+PLATFORM, MEMORY, CLOCK, CLOCK_ERROR, HOME_COMPUTER_OWNED, COMPUTER_SHARED = range(6, 12)
 _KINDS = 16
 
 _HEXADECIMAL = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
@@ -52,15 +54,15 @@ def machine_ids(machines: np.ndarray, seed: int) -> pa.Array:
     return _only_where(machines != 0, _hexadecimal_texts("d_", scatter(machines, _salt(seed, DEVICE))))
 
 
-def machine_scatter(machines: np.ndarray, seed: int) -> np.ndarray:
-    """A number from 0 to 1 that stays with a machine, whatever its cookies."""
-    return scatter(machines // GENERATIONS, _salt(seed, PLATFORM)) / 2.0**64
+def machine_scatter(machines: np.ndarray, purpose: int, seed: int) -> np.ndarray:
+    """A number from 0 to 1 that stays with a machine, whatever its cookies; another one for each purpose."""
+    return scatter(machines // GENERATIONS, _salt(seed, purpose)) / 2.0**64
 
 
-def person_scatter(accounts: np.ndarray, members: np.ndarray, seed: int) -> np.ndarray:
-    """A number from 0 to 1 that stays with a person."""
+def person_scatter(accounts: np.ndarray, members: np.ndarray, purpose: int, seed: int) -> np.ndarray:
+    """A number from 0 to 1 that stays with a person; another one for each purpose."""
     people = accounts.astype(np.int64) * MEMBERS_PER_ACCOUNT + members
-    return scatter(people, _salt(seed, PERSON)) / 2.0**64
+    return scatter(people, _salt(seed, purpose)) / 2.0**64
 
 
 def numbers_in_week(kind: int, week_number: int, count: int, seed: int) -> np.ndarray:

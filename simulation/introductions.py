@@ -8,12 +8,12 @@ from simulation import identifiers
 from simulation.accounts import Accounts, is_subscribed
 from simulation.catalogue import CAMPAIGN_WEIGHTS, REFERRER_WEIGHTS
 from simulation.chance import choose
-from simulation.events import OWNER, EventBatch, concatenate, id_changes_at, make_events
+from simulation.events import OWNER, EventBatch, concatenate, make_events
 from simulation.json_text import json_objects
 from simulation.parameters import WorldParameters
 from simulation.sessions import Sessions, first_sessions
 from simulation.subscriptions import plan_names
-from simulation.weeks import SECOND, Week
+from simulation.weeks import NEVER, SECOND, Week
 
 
 def sign_up(random: np.random.Generator, accounts: Accounts, sessions: Sessions, week: Week) -> EventBatch:
@@ -46,16 +46,19 @@ def sign_up(random: np.random.Generator, accounts: Accounts, sessions: Sessions,
 
 
 def change_ids(accounts: Accounts, week: Week, parameters: WorldParameters) -> EventBatch:
-    """Owners who have another user id from this week on; an alias says so, with the id before."""
-    present = np.flatnonzero(is_subscribed(accounts, week) & (accounts.signup_week < week.number))
-    changes_at = id_changes_at(present, parameters)
-    changing = (changes_at >= week.starts_at) & (changes_at < week.ends_at)
-    account = present[changing]
+    """Owners who get another user id in the week; an alias says so, with the id before.
+
+    Who has left by then keeps the old one.
+    """
+    changing = (accounts.renamed_at >= week.starts_at) & (accounts.renamed_at < week.ends_at)
+    gone = changing & ~is_subscribed(accounts, week)
+    accounts.renamed_at[gone] = NEVER
+    account = np.flatnonzero(changing & ~gone)
     before = identifiers.user_ids(account, np.full(len(account), OWNER), parameters.customers)
     return make_events(
         "alias",
         account,
-        changes_at[changing],
+        accounts.renamed_at[account],
         member=OWNER,
         properties=json_objects({"previous_id": before}),
     )

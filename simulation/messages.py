@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from simulation import identifiers
-from simulation.accounts import KNOWN_AT_START, Accounts, is_subscribed
+from simulation.accounts import KNOWN_AT_START, Accounts, is_staying
 from simulation.catalogue import (
     CONTENT_TOPIC_WEIGHTS,
     CONTENT_TOPICS,
@@ -212,7 +212,7 @@ def _address(
 ) -> _Messages:
     """Who gets a message in the week, and which, where and when: whatever the readers prefer."""
     numbers = parameters.message
-    account = np.flatnonzero(is_subscribed(accounts, week) & (accounts.signup_week < week.number))
+    account = np.flatnonzero(is_staying(accounts, week) & (accounts.signup_week < week.number))
     draw = random.random(len(account))
     share = numbers.offer_share if offer else numbers.newsletter_share + numbers.tip_share
     account, draw = account[draw < share], draw[draw < share]

@@ -81,6 +81,8 @@ class UsageNumbers:
     decline_per_week: float = 0.80  # half of the usage is gone after three weeks
     extra_sessions_per_day: float = 0.10  # on an active day, of an account with one person
     extra_sessions_per_member: float = 0.05  # … and for each further person
+    burst_hours_mean: float = 1.6  # the further sessions of a day come in the hours after its first …
+    burst_largest: int = 6  # … unless there are more of them than a burst holds
     events_per_session: tuple[float, ...] = (3.0, 3.1, 2.6, 2.5, 2.0, 3.2, 1.5)  # means, by archetype
     events_per_session_largest: int = 60
     gap_median_seconds: float = 42.0  # people read between two clicks
@@ -135,6 +137,7 @@ class SeasonNumbers:
     autumn_factor: float = 1.08  # the busiest time of offices
     holidays: tuple[tuple[int, int], tuple[int, int]] = ((12, 23), (1, 2))
     holidays_factor: float = 0.35  # hardly anyone works between the years
+    quiet_below: float = 0.6  # mean factor of a week in which silence says nothing about a customer
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,8 @@ class SubscriptionNumbers:
 
     team_sizes_of_plans: tuple[int, ...] = (1, 5, 12)  # from which size on each plan is bought
     larger_plan_share: float = 0.2  # take the next larger one for its features
-    seats_margin: float = 1.25  # seats bought over people there
+    seats_per_wanted_person: tuple[float, float] = (0.95, 1.8)  # bought at first: some plan too small
+    seats_margin: float = 1.25  # seats over people there, after an upgrade
     actions_per_seat_28d: float = 30.0  # core events that a seat of the starter plan includes: many for one
     # The chance to upgrade is logistic: the odds of upgrade_rate times three separate factors.
     upgrade_rate: float = 0.0007  # without any reason; with the factors about 1.5 in 1,000

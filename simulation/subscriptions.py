@@ -19,9 +19,8 @@ from simulation.chance import choose
 from simulation.events import EventBatch, concatenate, make_events
 from simulation.json_text import hundredths, json_objects
 from simulation.parameters import CANCELLED, CASUAL, DECLINING, SubscriptionNumbers, WorldParameters
-from simulation.weeks import DAY, HOUR, MINUTE, Week, working_times
+from simulation.weeks import DAY, HOUR, MINUTE, NEVER, Week, working_times
 
-NEVER = np.iinfo(np.int64).max
 RECENT_WEEKS = 4
 SIGNUP_TO_SUBSCRIPTION = 9 * MINUTE
 NO_TRIAL = 0  # the week of a trial that never was
@@ -157,7 +156,9 @@ def change_plans(
     on_largest = accounts.plan[upgraded] == len(PLANS) - 1
     seats = accounts.seats[upgraded]
     more_seats = np.maximum(seats + 1, np.ceil(seats * numbers.seats_margin).astype(seats.dtype))
-    accounts.seats[upgraded] = np.where(on_largest, more_seats, seats)
+    # a larger plan comes with seats for everybody who is there
+    enough_seats = np.maximum(seats, np.ceil(accounts.members()[upgraded] * numbers.seats_margin))
+    accounts.seats[upgraded] = np.where(on_largest, more_seats, enough_seats)
     accounts.plan[upgraded] += ~on_largest
     accounts.plan[downgraded] -= 1
     trials_started = _start_trials(random, accounts, plans, week, staying & ~upgrades & ~downgrades, numbers)

@@ -13,8 +13,7 @@ from simulation.events import NO_ACCOUNT, EventBatch, concatenate, make_events
 from simulation.json_text import hundredths, json_objects
 from simulation.parameters import DECLINING, SupportNumbers, WorldParameters
 from simulation.sessions import Sessions, end_sessions_with, pick_sessions
-from simulation.subscriptions import NEVER
-from simulation.weeks import DAY, HOUR, Week
+from simulation.weeks import DAY, HOUR, NEVER, Week
 
 TICKET_CAUSES = ("error", "decline", "question")
 ERROR = 0

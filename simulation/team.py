@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from simulation.accounts import KNOWN_AT_START, Accounts, is_subscribed
+from simulation.accounts import KNOWN_AT_START, Accounts, is_staying
 from simulation.activation import FIRST_STEPS, INVITATION, Activation
 from simulation.chance import choose, stream
 from simulation.events import NO_ACCOUNT, OWNER, EventBatch, concatenate, make_events
@@ -76,7 +76,7 @@ def change_teams(
 
     Returns also how many people were removed in the week, by account.
     """
-    removals, removed = _remove(random, accounts, week, parameters)
+    removals, removed = _remove(random, accounts, week, sessions, parameters)
     events = [removals, *_invite(random, accounts, activation, week, sessions, parameters)]
     return concatenate(events), removed
 
@@ -92,7 +92,7 @@ def _invite(
     """Who signs up in the week invites in the first session or not at all, as the activation has it."""
     numbers = parameters.team
     visitors = sessions.account[np.diff(sessions.account, prepend=NO_ACCOUNT) > 0]
-    visitors = visitors[is_subscribed(accounts, week)[visitors]]
+    visitors = visitors[is_staying(accounts, week)[visitors]]
     missing = np.maximum(accounts.team_target - accounts.members(), 0)
     missing = np.minimum(missing, MEMBERS_PER_ACCOUNT - 1 - accounts.joined)
     arrives = accounts.signup_week == week.number
@@ -126,12 +126,16 @@ def _invite(
 
 
 def _remove(
-    random: np.random.Generator, accounts: Accounts, week: Week, parameters: WorldParameters
+    random: np.random.Generator,
+    accounts: Accounts,
+    week: Week,
+    sessions: Sessions,
+    parameters: WorldParameters,
 ) -> tuple[EventBatch, np.ndarray]:
-    """People who leave: never the owner, the others in the order in which they came."""
+    """People who leave after they were here last: never the owner, the others in the order they came."""
     numbers = parameters.team
     others = accounts.members() - 1
-    losing = is_subscribed(accounts, week) & (accounts.signup_week < week.number) & (others > 0)
+    losing = is_staying(accounts, week) & (accounts.signup_week < week.number) & (others > 0)
     present = np.flatnonzero(losing)
     rate = np.where(
         accounts.archetype[present] == DECLINING, numbers.removal_rate_declining, numbers.removal_rate
@@ -143,10 +147,20 @@ def _remove(
     removals = make_events(
         "team_member_removed",
         account,
-        working_times(random, week, len(account)),
+        np.maximum(working_times(random, week, len(account)), _last_seen(sessions, account, member) + HOUR),
         properties=_member_properties(account, member, parameters),
     )
     return removals, np.bincount(account, minlength=len(accounts))
+
+
+def _last_seen(sessions: Sessions, account: np.ndarray, member: np.ndarray) -> np.ndarray:
+    """When the last session of each of the people ended; 0 for those who had none in the week."""
+    people = sessions.account.astype(np.int64) * MEMBERS_PER_ACCOUNT + sessions.member
+    order = np.lexsort((sessions.ends_at, people))
+    wanted = account.astype(np.int64) * MEMBERS_PER_ACCOUNT + member
+    last = np.searchsorted(people[order], wanted, side="right") - 1
+    found = (last >= 0) & (people[order][last] == wanted)
+    return np.where(found, sessions.ends_at[order][last], 0)
 
 
 def _join(

@@ -49,7 +49,7 @@ from simulation.parameters import (
 )
 from simulation.seasons import is_in_season, usage_factors
 from simulation.sessions import EXPORTING, FIRST_LOOK, USUAL, Sessions, join_sessions, take_sessions
-from simulation.weeks import DAY, DAYS_PER_WEEK, HOUR, SECOND, Week, working_times
+from simulation.weeks import DAY, DAYS_PER_WEEK, HOUR, MINUTE, SECOND, Week, working_times
 
 PAGE_VIEWED = EVENT_CODES["page_viewed"]
 CONTENT_VIEWED = EVENT_CODES["content_viewed"]
@@ -106,7 +106,7 @@ def hold_sessions(
     sessions = replace(
         sessions,
         delay=draw_delays(random, sessions.device, parameters.delivery),
-        events=_event_counts(random, accounts, anomalies, sessions, week, parameters),
+        events=_event_counts(random, accounts, anomalies, sessions, parameters),
     )
     elapsed = elapsed_in_sessions(random, sessions.events, parameters.usage)
     is_script = (sessions.purpose == EXPORTING) & (anomalies.kind[sessions.account] == SUSPICIOUS_ACTIVITY)
@@ -216,9 +216,10 @@ def _session_starts(
     members = accounts.members()[present[row]]
     extra = numbers.extra_sessions_per_day + numbers.extra_sessions_per_member * (members - 1)
     count = 1 + random.poisson(extra)
-    count = np.where(kind[row] == SPIKE, count * parameters.anomaly.spike_factor, count)
+    spiked = np.maximum(count, random.poisson(count * parameters.anomaly.spike_factor))
+    count = np.where(kind[row] == SPIKE, spiked, count)
+    time_of_day = _in_bursts(random, _times_of_day(random, int(count.sum()), numbers), count, numbers)
     account, day, kind = np.repeat(present[row], count), np.repeat(day, count), np.repeat(kind[row], count)
-    time_of_day = _times_of_day(random, len(account), numbers)
     # the day becomes the night, but for the hours at which nobody is awake
     opens, closes = (int(hour * HOUR) for hour in (numbers.day_opens_hour, numbers.day_closes_hour))
     shift = int(parameters.anomaly.pattern_break_hours * HOUR)
@@ -249,9 +250,22 @@ def _times_of_day(random: np.random.Generator, count: int, numbers: UsageNumbers
     peak = choose(random, tuple(shares), count)
     hour = hours[peak] + spreads[peak] * random.standard_normal(count)
     latest = numbers.day_closes_hour - 1 / 60
-    return (np.clip(hour, numbers.day_opens_hour, latest) * HOUR).astype(np.int64) + random.integers(
-        0, 60 * SECOND, count
-    )
+    is_night = (hour < numbers.day_opens_hour) | (hour > latest)
+    hour = np.where(is_night, random.uniform(8, 23, count), hour)
+    return (hour * HOUR).astype(np.int64) + random.integers(0, 60 * SECOND, count)
+
+
+def _in_bursts(
+    random: np.random.Generator, time_of_day: np.ndarray, count: np.ndarray, numbers: UsageNumbers
+) -> np.ndarray:
+    """The further sessions of a day follow its first one; where there are very many, they fill the day."""
+    first = np.repeat(np.cumsum(count) - count, count)
+    follows = (np.arange(len(time_of_day)) > first) & (np.repeat(count, count) <= numbers.burst_largest)
+    pause = random.exponential(numbers.burst_hours_mean * HOUR, len(time_of_day)).astype(np.int64)
+    left = int(numbers.day_closes_hour * HOUR) - MINUTE - time_of_day[first]
+    # an evening that is too short for the pause has room for a shorter one
+    pause = np.where(pause < left, pause, (random.random(len(pause)) * left).astype(np.int64))
+    return np.where(follows, time_of_day[first] + pause, time_of_day)
 
 
 def _sessions_of_people(
@@ -265,15 +279,18 @@ def _sessions_of_people(
     """Who of the team it was, and on which of their machines. Delays and events are still to be drawn."""
     numbers = parameters.usage
     member = _members(random, accounts, account, numbers)
-    person = identifiers.person_scatter(account, member, parameters.seed)
-    has_home_computer = person < numbers.home_computer_share
-    shares_computer = (person > 1 - numbers.shared_computer_share) & (member > OWNER)
+    home, shared = (
+        identifiers.person_scatter(account, member, purpose, parameters.seed)
+        for purpose in (identifiers.HOME_COMPUTER_OWNED, identifiers.COMPUTER_SHARED)
+    )
+    has_home_computer = home < numbers.home_computer_share
+    shares_computer = (shared < numbers.shared_computer_share) & (member > OWNER)
     is_home = has_home_computer & (random.random(len(account)) < numbers.home_computer_use)
     device = np.where(is_home, HOME_COMPUTER, COMPUTER)
     device = np.where(random.random(len(account)) < numbers.phone_share, PHONE, device)
     whose = np.where(shares_computer & (device == COMPUTER), OWNER, member)
     machine = identifiers.machines(account, whose, device)
-    memory = identifiers.machine_scatter(machine, parameters.seed)
+    memory = identifiers.machine_scatter(machine, identifiers.MEMORY, parameters.seed)
     shortest, longest = numbers.forgetful_weeks
     lifetime = (shortest + (longest - shortest) * memory / numbers.forgetful_share).astype(np.int64)
     weeks_known = week.number - accounts.signup_week[account]
@@ -347,13 +364,11 @@ def _event_counts(
     accounts: Accounts,
     anomalies: Anomalies,
     sessions: Sessions,
-    week: Week,
     parameters: WorldParameters,
 ) -> np.ndarray:
     numbers, unusual = parameters.usage, parameters.anomaly
     mean = np.take(numbers.events_per_session, accounts.archetype[sessions.account])
-    factor = usage_factors(week, parameters.season).mean()
-    count = random.geometric(1 / np.maximum(mean * factor, 1.05))
+    count = random.geometric(1 / mean)
     count = np.minimum(count, numbers.events_per_session_largest)
     is_script = anomalies.kind[sessions.account] == SUSPICIOUS_ACTIVITY
     exports = np.where(
@@ -375,35 +390,42 @@ def _at_constant_pace(
 def _without_touching(
     accounts: Accounts, sessions: Sessions, elapsed: np.ndarray, week: Week, numbers: UsageNumbers
 ) -> tuple[Sessions, np.ndarray]:
-    """The sessions sorted by account and start, so late that no two of a machine come close to each other.
+    """The sessions sorted by account and start, so late that no two of a person, and then no two of a
+    machine, come close to each other.
 
-    Those that would have to wait beyond the end of the day do not take place.
+    Those that would have to wait for hours, or beyond the end of the week, do not take place.
     """
     length = elapsed[_last_events(sessions.events)]
     taken = length + int(numbers.pause_smallest_seconds * SECOND)
-    order = np.lexsort((sessions.starts_at, sessions.machine))
-    machine, starts_at, taken = sessions.machine[order], sessions.starts_at[order], taken[order]
-    # start' = the largest, over the sessions up to this one, of its start plus all that is taken since then
-    group = np.cumsum(np.diff(machine, prepend=machine[:1]) != 0)
-    before = np.cumsum(taken) - taken
-    apart = group * (4 * DAYS_PER_WEEK * DAY + before[-1:].sum())  # so that no machine waits for another
-    earliest = np.maximum.accumulate(starts_at - week.starts_at - before + apart)
-    waits_until = np.empty_like(starts_at)
-    waits_until[order] = earliest + before - apart + week.starts_at
-    closes_at = week.day_starts[accounts.zone[sessions.account], DAYS_PER_WEEK - 1] + int(
-        numbers.day_closes_hour * HOUR
-    )
-    takes_place = (waits_until <= sessions.starts_at + 3 * HOUR) & (waits_until <= closes_at)
+    person = identifiers.machines(sessions.account, sessions.member, 0)
+    starts_at = _one_after_another(person, sessions.starts_at, taken)
+    starts_at = _one_after_another(sessions.machine, starts_at, taken)
+    last_day = week.day_starts[accounts.zone[sessions.account], DAYS_PER_WEEK - 1]
+    closes_at = last_day + int(numbers.day_closes_hour * HOUR)
+    takes_place = (starts_at <= sessions.starts_at + 3 * HOUR) & (starts_at <= closes_at)
     takes_place |= sessions.purpose == FIRST_LOOK
     kept = np.flatnonzero(takes_place)
-    kept = kept[np.lexsort((waits_until[kept], sessions.account[kept]))]
+    kept = kept[np.lexsort((starts_at[kept], sessions.account[kept]))]
     first = np.cumsum(sessions.events) - sessions.events
     held = replace(
-        take_sessions(sessions, kept), starts_at=waits_until[kept], ends_at=(waits_until + length)[kept]
+        take_sessions(sessions, kept), starts_at=starts_at[kept], ends_at=(starts_at + length)[kept]
     )
     session, is_first = _sessions_of_events(held.events)
     running = np.arange(len(session)) - np.flatnonzero(is_first)[session]
     return held, elapsed[first[kept][session] + running]
+
+
+def _one_after_another(group: np.ndarray, starts_at: np.ndarray, taken: np.ndarray) -> np.ndarray:
+    """The starts, each moved behind what the earlier ones of its group take."""
+    order = np.lexsort((starts_at, group))
+    starts, taken = starts_at[order], taken[order]
+    # the largest, over the sessions of the group up to this one, of its start and all that is taken since
+    before = np.cumsum(taken) - taken
+    number = np.cumsum(np.diff(group[order], prepend=group[order][:1]) != 0)
+    span = np.ptp(starts) + taken.sum() + 1 if len(starts) else 0
+    moved = np.empty_like(starts_at)
+    moved[order] = np.maximum.accumulate(starts - before + number * span) + before - number * span
+    return moved
 
 
 def _machinery(

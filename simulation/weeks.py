@@ -16,6 +16,7 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 DAYS_PER_WEEK = 7
+NEVER = np.iinfo(np.int64).max  # a moment that does not come
 
 
 @dataclass(frozen=True)

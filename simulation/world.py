@@ -11,12 +11,12 @@ import pyarrow as pa
 
 from simulation.accounts import Accounts, accounts_table, found_accounts, move_archetypes, remember_week
 from simulation.activation import Activation, activation_table, plan_activation, take_first_steps
-from simulation.anomalies import plan_anomalies
+from simulation.anomalies import anomalies_table, plan_anomalies
 from simulation.catalogue import EVENT_CODES, FEATURE_EVENTS, PAGE_CODES
 from simulation.chance import stream
 from simulation.commerce import Buyers, buyers_table, found_buyers, sell
 from simulation.delivery import deliver, deliveries_table, split_received
-from simulation.events import NO_FAULT, NONE, EventBatch, concatenate, events_table, take
+from simulation.events import NO_FAULT, NONE, OWNER, EventBatch, concatenate, events_table, take
 from simulation.hazard import (
     Foresight,
     begin_foresight,
@@ -163,7 +163,7 @@ def _live_week(
             import_members(accounts, week, parameters),
         ]
     move_archetypes(chance("archetype"), accounts, activation, week, parameters)
-    anomalies, anomalies_truth = plan_anomalies(chance("anomalies"), accounts, week, cancels_at, parameters)
+    anomalies = plan_anomalies(chance("anomalies"), accounts, week, cancels_at, parameters)
 
     sessions, elapsed = hold_sessions(
         chance("sessions"), accounts, activation, anomalies, week, cancels_at, parameters
@@ -200,7 +200,7 @@ def _live_week(
     visits, pages = visit(chance("visits"), population.prospects, week, parameters)
     bots, bot_pages, bots_truth = scrape(chance("bots"), week, parameters)
     happened += [_behind(pages, len(sessions)), _behind(bot_pages, len(sessions) + len(visits))]
-    events = concatenate(happened)
+    events = _by_their_ids(concatenate(happened), accounts)
     happened.clear()
     remember_week(
         accounts,
@@ -221,7 +221,7 @@ def _live_week(
         "account_weeks": account_weeks_table(
             accounts, week, archetype, hazard, probability, upgrade_hazard, parameters
         ),
-        "anomalies": anomalies_truth,
+        "anomalies": anomalies_table(anomalies, sessions, week, parameters),
         "bots": bots_truth,
         "carts": carts_truth,
         "messages": messages_truth,
@@ -229,6 +229,12 @@ def _live_week(
         "upgrades": upgrades_truth,
     }
     return events, join_sessions([sessions, visits, bots]), truth
+
+
+def _by_their_ids(events: EventBatch, accounts: Accounts) -> EventBatch:
+    """The events, those of owners who have another user id by then marked."""
+    is_owner = (events.member == OWNER) & (events.account >= 0)
+    return replace(events, is_renamed=is_owner & (events.occurred_at >= accounts.renamed_at[events.account]))
 
 
 def _behind(batch: EventBatch, sessions: int) -> EventBatch:

@@ -169,7 +169,7 @@ def compare_health(scored: pd.DataFrame) -> list[Comparison]:
             -1.0,
             _rank_correlation(rows["health_score"], rows["true_probability"]),
             "Spearman",
-            Target(highest=0),
+            Target(highest=-0.4),
             detail={
                 "with_the_hazard_of_the_week": _rank_correlation(rows["health_score"], rows["true_hazard"]),
                 "of_the_churn_probability_for_comparison": _negative(

@@ -120,7 +120,7 @@ def test_an_existing_landing_is_kept_unless_replaced(workspace: Path) -> None:
 def test_a_disk_that_is_too_small_is_said_first(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     usage = shutil.disk_usage(workspace)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
-    assert "0.0 GB free" in _fails(["simulate", "--workspace", str(workspace)], 1)
+    assert "1.0 MB free" in _fails(["simulate", "--workspace", str(workspace)], 1)
     assert not (workspace / "data").exists()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pytest
 
-from simulation.parameters import WorldParameters
+from simulation.parameters import DeliveryNumbers, WorldParameters
 from simulation.world import WorldSlice, simulate_world
 
 
@@ -21,7 +21,9 @@ class World:
 
 @pytest.fixture(scope="session")
 def world() -> World:
-    parameters = WorldParameters(customers=1_200, weeks=30, seed=7)
+    # some more broken clocks than usual, so that a small world has one
+    delivery = DeliveryNumbers(broken_clock_share=0.002)
+    parameters = WorldParameters(customers=1_200, weeks=30, seed=7, delivery=delivery)
     slices = list(simulate_world(parameters))
     names = list(slices[0].truth)
     return World(

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
 from datetime import date, timedelta
 
@@ -10,9 +11,16 @@ import pyarrow.compute as pc
 import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from simulation import hazard
 from simulation.anomalies import KINDS
 from simulation.catalogue import EVENTS, IS_ACTIVITY, RENAMED_EVENTS
-from simulation.parameters import VisitNumbers, WorldParameters
+from simulation.parameters import (
+    AnomalyNumbers,
+    DeliveryNumbers,
+    HazardNumbers,
+    VisitNumbers,
+    WorldParameters,
+)
 from simulation.world import simulate_world
 
 # What is not the customer's doing, or may come after it left.
@@ -336,3 +344,85 @@ def test_the_smallest_worlds_and_largest_seeds_work(customers: int, weeks: int, 
     slices = list(simulate_world(WorldParameters(customers, weeks, seed)))
     assert len(slices) == weeks
     assert len(slices[-1].truth["account_weeks"]) == customers
+
+
+def test_the_sessions_of_a_day_come_in_bursts(world) -> None:
+    """Two sessions of an account on a day lie closer together than the first sessions of two accounts."""
+    sessions = world.truth["sessions"].to_pandas().dropna(subset=["account_id"])
+    sessions["day"] = sessions["started_at"].dt.floor("D")
+    of_days = sessions.sort_values("started_at").groupby(["account_id", "day"])["started_at"].agg(list)
+    pairs = of_days[of_days.str.len() == 2]
+    gaps = pairs.map(lambda starts: (starts[1] - starts[0]).total_seconds() / 3600)
+    firsts = pairs.map(lambda starts: starts[0] - starts[0].floor("D")).dt.total_seconds() / 3600
+    apart = (firsts - firsts.sample(frac=1, random_state=1).to_numpy()).abs()
+    assert len(pairs) > 500
+    assert gaps.median() < 0.7 * apart.median()
+
+
+def test_who_was_removed_from_a_team_is_not_seen_again(world) -> None:
+    events = world.events.to_pandas()
+    removed = events[events["event_name"] == "team_member_removed"]
+    gone = {json.loads(row.properties)["member_id"]: row.occurred_at for row in removed.itertuples()}
+    acts = events[events["user_id"].isin(gone) & (events["channel"] == "web")]
+    late = acts["occurred_at"] > acts["user_id"].map(gone)
+    # second computers may be hours ahead
+    assert len(gone) > 50
+    assert late.sum() <= 0.002 * len(acts)
+
+
+def test_systems_and_second_computers_say_nothing_else(world) -> None:
+    """Each chance that stays with a machine or a person is a chance of its own."""
+    events = world.events.select(["user_id", "anonymous_id", "platform"]).to_pandas().dropna()
+    ids = events.drop_duplicates().groupby(["user_id", "platform"])["anonymous_id"].nunique()
+    many = ids[ids > 2].index.get_level_values("platform")
+    assert {"Windows", "macOS", "iOS", "Android"} <= set(many)
+
+
+def test_the_night_of_a_pattern_break_can_be_seen() -> None:
+    numbers = AnomalyNumbers(pattern_break_rate=0.05)
+    slices = list(simulate_world(WorldParameters(600, 16, seed=5, anomaly=numbers)))
+    anomalies = pa.concat_tables([s.truth["anomalies"] for s in slices]).to_pandas()
+    accounts = slices[0].truth["accounts"].to_pandas().set_index("account_id")
+    sessions = pa.concat_tables([s.truth["sessions"] for s in slices]).to_pandas()
+    sessions = sessions[sessions["account_id"].map(accounts["time_zone"]) == "Europe/Berlin"]
+    hour = sessions["started_at"].dt.tz_localize("UTC").dt.tz_convert("Europe/Berlin").dt.hour
+    sessions = sessions.assign(is_evening=(hour >= 19) | (hour < 2))
+    broken = anomalies[anomalies["kind"] == "pattern_break"]
+    seen = sessions.merge(broken, on=["account_id", "review_week"])["is_evening"]
+    assert len(seen) > 50
+    assert seen.mean() > 3 * sessions["is_evening"].mean()
+
+
+def test_some_clocks_are_wrong_and_a_few_live_in_the_future() -> None:
+    numbers = DeliveryNumbers(wrong_clock_share=0.3, broken_clock_share=0.05)
+    slices = list(simulate_world(WorldParameters(300, 6, seed=5, delivery=numbers)))
+    events = pa.concat_tables([s.events() for s in slices]).to_pandas().dropna(subset=["anonymous_id"])
+    lead = (events["occurred_at"] - events["received_at"]).dt.total_seconds() / 3600
+    by_machine = lead.groupby(events["anonymous_id"]).max()
+    assert 0.05 < (by_machine.between(0.1, 24)).mean() < 0.3
+    assert 0.005 < (by_machine > 24).mean() < 0.05
+
+
+def test_a_decision_to_leave_changes_nothing_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two worlds, one in which many decide from the fifth week on, are the same until the first has left."""
+    parameters = WorldParameters(400, 8, seed=8, hazard=HazardNumbers(intercept=-2.5))
+    decide, decided = hazard._decide, []
+
+    def from_the_fifth_week_on(random, accounts, foresight, week_number, *others):
+        chances = decide(random, accounts, foresight, week_number, *others)
+        if week_number < 5:
+            accounts.ends_in_week[:] = 0
+        decided.append((accounts.ends_in_week > 0).sum())
+        return chances
+
+    def never(random, accounts, *others):
+        chances = decide(random, accounts, *others)
+        accounts.ends_in_week[:] = 0
+        return chances
+
+    worlds = []
+    for decision in (from_the_fifth_week_on, never):
+        monkeypatch.setattr(hazard, "_decide", decision)
+        worlds.append([slice_.events() for slice_ in simulate_world(parameters)])
+    assert max(decided) > 50
+    assert all(first.equals(second) for first, second in zip(*worlds, strict=True))
