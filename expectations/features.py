@@ -55,6 +55,8 @@ RFM_SEGMENTS = (
     "no_orders",
 )
 
+MESSAGE_CHANNELS = ("email", "sms", "push", "in_app")
+
 # Counts over windows that lie within each other.
 NESTED_WINDOWS = {
     "activities": ("7d", "28d", "90d"),
@@ -62,6 +64,7 @@ NESTED_WINDOWS = {
     "active_days": ("7d", "28d", "90d"),
     "sessions": ("7d", "28d", "90d"),
     "orders": ("28d", "90d", "365d", "ever"),
+    "messages_sent": ("28d", "90d"),
     "tickets": ("28d", "90d"),
 }
 # Days since something: the Sunday of the week is one day ago, and nothing is longer ago than the first event.
@@ -69,6 +72,7 @@ RECENCIES = (
     "days_since_last_activity",
     "days_since_last_core_event",
     "days_since_last_order",
+    "days_since_opt_out",
     "nps_days_ago",
 )
 # Ratios of counts that contain each other: outside 0-1 the arithmetic is wrong.
@@ -79,6 +83,15 @@ SHARES_OF_A_WHOLE = (
     "order_regularity",
     "category_concentration_365d",
     "discounted_order_share_365d",
+    *(f"{channel}_{answer}_share_90d" for channel in MESSAGE_CHANNELS for answer in ("open", "click")),
+)
+# What became of the messages of 90 days.
+FROM_MESSAGES = (
+    "response_hours_median_90d",
+    "preferred_channel",
+    "preferred_send_hour_local",
+    "preferred_send_weekday",
+    "top_topic_90d",
 )
 # Ratios of two things that are observed apart: single ones above 1 are honest.
 SHARES_OF_ANOTHER = {
@@ -101,6 +114,10 @@ NEVER_NEGATIVE = (
     "product_categories_365d",
     "discount_response",
     "payment_methods_365d",
+    "response_hours_median_90d",
+    "offers_sent_90d",
+    "offers_used_90d",
+    "opt_outs_365d",
     "open_tickets",
     "monthly_recurring_revenue",
     "seats",
@@ -121,6 +138,7 @@ UNBOUNDED_RATIOS = (
     "items_per_order_365d",
     "days_between_orders_median",
     "discount_response",
+    "response_hours_median_90d",
 )
 # Answers of customers on a scale that the score anchors assume; a source may have sent another one.
 SCALES = {"support_sentiment_90d": (-1, 1), "nps_last": (0, 10)}
@@ -260,6 +278,32 @@ def customer_weeks(review_week: date) -> TablePromises:
                 " or ".join(f"not isfinite({ratio})" for ratio in UNBOUNDED_RATIOS),
                 "Infinite or not a number: something was divided by zero, where it should be NULL.",
                 shown=(*KEYS, *UNBOUNDED_RATIOS),
+            ),
+            one_of("preferred_channel", MESSAGE_CHANNELS, "Next actions are sent by these channels only."),
+            between("preferred_send_hour_local", 0, 23, "A day has the hours 0 to 23."),
+            between("preferred_send_weekday", 1, 7, "Weekdays go from 1, Monday, to 7, Sunday."),
+            no_row_where(
+                "preferences_come_from_messages_that_were_sent",
+                "coalesce(messages_sent_90d, 0) = 0 and ("
+                + " or ".join(f"{column} is not null" for column in FROM_MESSAGES)
+                + ")",
+                "Who was sent nothing in 90 days answered nothing: the answers belong to other messages.",
+                shown=(*KEYS, "messages_sent_90d", *FROM_MESSAGES),
+                column="messages_sent_90d",
+            ),
+            no_row_where(
+                "offers_are_messages_and_are_used_by_orders",
+                "offers_sent_90d > messages_sent_90d or offers_used_90d > orders_90d",
+                "An offer is a message, and an order uses one offer at most: something was counted twice.",
+                shown=(*KEYS, "messages_sent_90d", "offers_sent_90d", "offers_used_90d", "orders_90d"),
+                column="offers_used_90d",
+            ),
+            no_row_where(
+                "opt_outs_agree_with_the_days_since",
+                "(opt_outs_365d > 0) <> coalesce(days_since_opt_out <= 365, false)",
+                "The last withdrawal lies within 365 days exactly when that window counts some.",
+                shown=(*KEYS, "opt_outs_365d", "days_since_opt_out"),
+                column="opt_outs_365d",
             ),
             *(promise for column, scale in SCALES.items() for promise in _on_scale(column, *scale)),
             *(between(f"rfm_{letter}", 1, 5, "RFM scores go from 1 to 5.") for letter in "rfm"),

@@ -33,4 +33,7 @@ where
     or customer_weeks.orders_28d > customer_weeks.orders_90d
     or customer_weeks.orders_90d > customer_weeks.orders_365d
     or customer_weeks.orders_365d > customer_weeks.orders_ever
+    or customer_weeks.messages_sent_28d > customer_weeks.messages_sent_90d
+    or customer_weeks.offers_sent_90d > customer_weeks.messages_sent_90d
+    or customer_weeks.offers_used_90d > customer_weeks.orders_90d
     or customer_weeks.tickets_28d > customer_weeks.tickets_90d

@@ -112,6 +112,75 @@ where
     -- Some accounts never order, never cancel, never write.
     and (account.number + length(steps.event_name) + steps.day_step) % 4 <> 0;
 
+-- Messages: fourteen per account, on all channels and one more, some sent twice; what became of them up to eighty hours
+-- later, often after a week's end, sometimes clicked and never opened, sometimes before their own sending.
+insert into raw.events by name
+with messages as (
+    select
+        account.number as account_number,
+        message.number as message_number,
+        timestamp '2025-01-06 05:20:00'
+        + to_days(cast((account.number * 11 % 50 + message.number * 13) % 210 as integer))
+        + to_hours(cast((account.number + message.number * 5) % 20 as integer)) as sent_at,
+        to_json({
+            message_id: 'm-' || account_number || '-' || message_number,
+            message_channel: (['email', 'push', 'sms', 'in_app', 'post'])
+            [1 + (account_number + message_number * message_number) % 5],
+            topic: (['news', 'tips', 'offers', null])[1 + (account_number * 3 + message_number) % 4],
+            coupon: case when message_number % 4 = 1 then 'SPRING' end,
+            offer_id: case when message_number % 5 = 2 then 'offer-' || message_number end
+        }) as properties
+    from range(40) as account (number)
+    cross join range(14) as message (number)
+    where account.number % 9 <> 8
+),
+kinds (event_name, every, first, hours) as (
+    values
+    ('message_sent', 1, 0, 0), ('message_sent', 6, 5, 30),
+    ('message_opened', 3, 1, 1), ('message_opened', 5, 0, 3), ('message_opened', 13, 12, -1),
+    ('message_clicked', 4, 1, 2), ('message_clicked', 7, 6, 0)
+)
+select
+    messages.properties ->> 'message_id' || '-' || kinds.event_name || '-' || kinds.every as event_id,
+    'track' as event_type,
+    kinds.event_name,
+    'user-' || messages.account_number || '-0' as user_id,
+    'account-' || messages.account_number as account_id,
+    messages.sent_at + to_minutes(cast(kinds.hours * ((account_number * 7 + message_number * 5) % 40 * 60 + 7) as integer))
+    as occurred_at,
+    occurred_at as received_at,
+    'server' as channel,
+    cast(messages.properties as varchar) as properties,
+    'collector' as source,
+    1 as load_id,
+    false as is_late
+from messages
+inner join kinds on (messages.account_number + messages.message_number * 2) % kinds.every = kinds.first;
+
+-- Consents: given on a first day, withdrawn and given again at all times of the day, some at the very same moment.
+insert into raw.events by name
+select
+    'consent-' || account.number || '-' || consent.number as event_id,
+    'track' as event_type,
+    case when (account.number + consent.number) % 3 = 2 then 'channel_unsubscribed' else 'channel_subscribed' end
+    as event_name,
+    'user-' || account.number || '-0' as user_id,
+    'account-' || account.number as account_id,
+    timestamp '2025-01-07 10:00:00'
+    + to_days(cast((account.number % 5 + consent.number // 2 * 29) % 210 as integer))
+    + to_hours(cast(account.number % 14 as integer)) as occurred_at,
+    occurred_at as received_at,
+    'server' as channel,
+    json_object(
+        'message_channel', (['email', 'push', 'sms', 'in_app', null])[1 + (account.number + consent.number // 2) % 5]
+    ) as properties,
+    'collector' as source,
+    1 as load_id,
+    false as is_late
+from range(40) as account (number)
+cross join range(14) as consent (number)
+where account.number % 7 <> 6;
+
 create table scores.churn (
     customer_id varchar, review_week date,
     churn_probability double, churn_score double, churn_band varchar, model_version varchar

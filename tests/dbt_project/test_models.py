@@ -17,6 +17,7 @@ WEEKLY_TABLES = (
     ("intermediate", "int_usage_summed_to_weeks"),
     ("intermediate", "int_visits_listed_to_weeks"),
     ("intermediate", "int_transactions_summed_to_weeks"),
+    ("intermediate", "int_messages_summed_to_weeks"),
 )
 FEATURES_ONLY = ("run", "--select", "+customer_week_labels", "+sessions", "identities")
 

@@ -22,6 +22,16 @@
     cast(date_trunc('week', {{ day }}) as date)
 {%- endmacro %}
 
+{#- Day of the week as a number: 1 is Monday, 7 Sunday -#}
+{% macro weekday_of(day) -%}
+    ({{ days_between(monday_of(day), day) }} + 1)
+{%- endmacro %}
+
+{#- Full hour of the day of a timestamp, 0 to 23 -#}
+{% macro hour_of(moment) -%}
+    cast(extract(hour from {{ moment }}) as integer)
+{%- endmacro %}
+
 {#- Days since 1970-01-01, for windows that reach over whole days -#}
 {% macro day_number(day) -%}
     cast({{ day }} - cast('1970-01-01' as date) as integer)

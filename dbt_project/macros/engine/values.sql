@@ -61,6 +61,11 @@
     list_median({{ list_value }})
 {%- endmacro %}
 
+{#- The most frequent element of a sorted list, the smallest of several; NULL of an empty list -#}
+{% macro mode_of_list(list_value) -%}
+    list_aggregate({{ list_value }}, 'mode')
+{%- endmacro %}
+
 {% macro sum_of_list(list_value) -%}
     list_sum({{ list_value }})
 {%- endmacro %}

@@ -45,6 +45,12 @@ transactions as (
 
 ),
 
+messages as (
+
+    select * from {{ ref('int_messages_summed_to_weeks') }}
+
+),
+
 order_rhythm as (
 
     select * from {{ ref('int_order_rhythm_summed_to_weeks') }}
@@ -177,6 +183,38 @@ final as (
             else rfm_scores.rfm_segment
         end as rfm_segment,
 
+        {% for days in (28, 90) %}
+        case when event_kinds.has_messages then messages.messages_sent_{{ days }}d end
+            as messages_sent_{{ days }}d,
+        {% endfor %}
+        {% for channel in message_channels() %}
+        case
+            when event_kinds.has_message_opens
+                then messages.{{ channel }}_open_share_90d
+        end as {{ channel }}_open_share_90d,
+        case
+            when event_kinds.has_message_clicks
+                then messages.{{ channel }}_click_share_90d
+        end as {{ channel }}_click_share_90d,
+        {% endfor %}
+        messages.response_hours_median_90d,
+        messages.preferred_channel,
+        messages.preferred_send_hour_local,
+        messages.preferred_send_weekday,
+        messages.top_topic_90d,
+        case when event_kinds.has_messages then messages.offers_sent_90d end
+            as offers_sent_90d,
+        case
+            when event_kinds.has_messages and event_kinds.has_orders
+                then messages.offers_used_90d
+        end as offers_used_90d,
+        {% for channel in message_channels() %}
+        history.is_subscribed_{{ channel }},
+        {% endfor %}
+        case when event_kinds.has_consents then messages.opt_outs_365d end
+            as opt_outs_365d,
+        history.days_since_opt_out,
+
         case when event_kinds.has_tickets then usage.tickets_28d end as tickets_28d,
         case when event_kinds.has_tickets then usage.tickets_90d end as tickets_90d,
         case when event_kinds.has_tickets then history.open_tickets end as open_tickets,
@@ -228,6 +266,10 @@ final as (
         on
             history.customer_id = transactions.customer_id
             and history.review_week = transactions.review_week
+    inner join messages
+        on
+            history.customer_id = messages.customer_id
+            and history.review_week = messages.review_week
     inner join stages
         on
             history.customer_id = stages.customer_id

@@ -36,6 +36,24 @@ support_events as (
 
 ),
 
+messages as (
+
+    select * from {{ ref('messages') }}
+
+),
+
+offers_and_orders as (
+
+    select * from {{ ref('int_offers_matched_to_orders') }}
+
+),
+
+consent_events as (
+
+    select * from {{ ref('stg_consent_events') }}
+
+),
+
 days_with_events as (
 
     select
@@ -52,16 +70,7 @@ days_with_events as (
         count(*) filter (where is_listed and event_name = 'team_member_joined')
             as members_joined,
         count(*) filter (where is_listed and event_name = 'team_member_removed')
-            as members_removed,
-        count(*) filter (
-            where
-            is_listed
-            and event_name = 'message_sent'
-            and coalesce(
-                {{ json_text("properties", "$.coupon") }},
-                {{ json_text("properties", "$.offer_id") }}
-            ) is not null
-        ) as offers_received
+            as members_removed
     from events
     where customer_id is not null
     group by customer_id, local_date
@@ -200,6 +209,48 @@ days_with_support_events as (
 
 ),
 
+days_with_offers as (
+
+    select
+        customer_id,
+        sent_date as local_date,
+        count(*) as offers_received
+    from messages
+    where is_offer
+    group by customer_id, sent_date
+
+),
+
+days_with_offers_used as (
+
+    select
+        customer_id,
+        local_date,
+        count(*) as offers_used
+    from offers_and_orders
+    where is_offer_used
+    group by customer_id, local_date
+
+),
+
+days_with_consents as (
+
+    select
+        customer_id,
+        local_date,
+        {% for channel in message_channels() %}
+        {{ value_at_largest(
+            "case when message_channel = '" ~ channel ~ "' then is_subscribed end",
+            ["occurred_at", "event_id"]
+        ) }}
+            as is_subscribed_{{ channel }},
+        {% endfor %}
+        count(*) filter (where not is_subscribed) as opt_outs
+    from consent_events
+    group by customer_id, local_date
+
+),
+
 final as (
 
     select
@@ -233,7 +284,14 @@ final as (
         cast(coalesce(days_with_orders.discount, 0) as decimal(18, 4)) as discount,
         days_with_orders.payment_methods,
         days_with_order_items.product_categories,
-        cast(days_with_events.offers_received as bigint) as offers_received,
+
+        cast(coalesce(days_with_offers.offers_received, 0) as bigint)
+            as offers_received,
+        cast(coalesce(days_with_offers_used.offers_used, 0) as bigint) as offers_used,
+        cast(coalesce(days_with_consents.opt_outs, 0) as bigint) as opt_outs,
+        {% for channel in message_channels() %}
+        days_with_consents.is_subscribed_{{ channel }},
+        {% endfor %}
 
         cast(coalesce(days_with_support_events.tickets_opened, 0) as bigint)
             as tickets_opened,
@@ -282,6 +340,18 @@ final as (
         on
             days_with_events.customer_id = days_with_support_events.customer_id
             and days_with_events.local_date = days_with_support_events.local_date
+    left join days_with_offers
+        on
+            days_with_events.customer_id = days_with_offers.customer_id
+            and days_with_events.local_date = days_with_offers.local_date
+    left join days_with_offers_used
+        on
+            days_with_events.customer_id = days_with_offers_used.customer_id
+            and days_with_events.local_date = days_with_offers_used.local_date
+    left join days_with_consents
+        on
+            days_with_events.customer_id = days_with_consents.customer_id
+            and days_with_events.local_date = days_with_consents.local_date
 
 )
 

@@ -17,7 +17,13 @@ final as (
         coalesce(bool_or(event_name = 'ticket_opened'), false) as has_tickets,
         coalesce(bool_or(event_name = 'subscription_started'), false)
             as has_subscriptions,
-        coalesce(bool_or(event_name = 'team_member_joined'), false) as has_teams
+        coalesce(bool_or(event_name = 'team_member_joined'), false) as has_teams,
+        coalesce(bool_or(event_name = 'message_sent'), false) as has_messages,
+        coalesce(bool_or(event_name = 'message_opened'), false) as has_message_opens,
+        coalesce(bool_or(event_name = 'message_clicked'), false) as has_message_clicks,
+        coalesce(
+            bool_or(event_name in ('channel_subscribed', 'channel_unsubscribed')), false
+        ) as has_consents
     from event_catalogue
 
 )

@@ -23,6 +23,7 @@ final as (
         customer_id,
 
         nullif({{ json_text("properties", "$.payment_method") }}, '') as payment_method,
+        nullif({{ json_text("properties", "$.coupon") }}, '') as coupon,
         properties,
 
         cast(coalesce(revenue, 0) as decimal(18, 4)) as revenue,

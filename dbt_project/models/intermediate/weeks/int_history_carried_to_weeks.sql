@@ -1,15 +1,19 @@
 {% set dates = (
     "last_activity_date", "last_core_event_date", "last_order_date",
-    "last_cancelled_date", "nps_date"
+    "last_cancelled_date", "nps_date", "last_opt_out_date"
 ) %}
 {% set counts = (
     "orders", "tickets_opened", "tickets_closed", "upgrades", "downgrades",
     "members_joined", "members_removed"
 ) %}
-{% set states = (
+{% set states = [
     "nps_score", "last_subscription_event", "plan", "monthly_recurring_revenue",
     "seats", "limit_used_share"
-) %}
+] %}
+{% set consents = [] %}
+{% for channel in message_channels() %}
+{% do consents.append("is_subscribed_" ~ channel) %}
+{% endfor %}
 
 with
 
@@ -63,10 +67,11 @@ weeks_with_events as (
         max(case when orders > 0 then local_date end) as last_order_date,
         max(case when cancellations > 0 then local_date end) as last_cancelled_date,
         max(case when nps_score is not null then local_date end) as nps_date,
+        max(case when opt_outs > 0 then local_date end) as last_opt_out_date,
         {% for counted in counts %}
         sum({{ counted }}) as {{ counted }},
         {% endfor %}
-        {% for state in states %}
+        {% for state in states + consents %}
         {{ value_at_largest(state, ["local_date", "known_from_date"]) }}
             as {{ state }},
         {% endfor %}
@@ -95,6 +100,9 @@ weeks_reviewed as (
         cast(null as decimal(18, 4)) as monthly_recurring_revenue,
         cast(null as integer) as seats,
         cast(null as double) as limit_used_share,
+        {% for consent in consents %}
+        cast(null as boolean) as {{ consent }},
+        {% endfor %}
         0 as revenue
     from customers_by_week
     where weeks_until_review = 0
@@ -122,7 +130,7 @@ history_carried as (
         {% for counted in counts %}
         cast(sum({{ counted }}) over so_far as bigint) as {{ counted }},
         {% endfor %}
-        {% for state in states %}
+        {% for state in states + consents %}
         {{ last_known(state) }} over so_far as {{ state }},
         {% endfor %}
         cast(sum(revenue) over so_far as decimal(18, 4)) as revenue
@@ -182,7 +190,12 @@ final as (
             as is_cancelled,
         last_cancelled_date,
 
-        cast(members_joined - members_removed as integer) as team_size
+        cast(members_joined - members_removed as integer) as team_size,
+
+        {% for consent in consents %}
+        {{ consent }},
+        {% endfor %}
+        {{ days_between("last_opt_out_date", "end_date") }} as days_since_opt_out
     from history_of_reviews
 
 )
