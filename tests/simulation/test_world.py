@@ -399,8 +399,8 @@ def test_some_clocks_are_wrong_and_a_few_live_in_the_future() -> None:
     events = pa.concat_tables([s.events() for s in slices]).to_pandas().dropna(subset=["anonymous_id"])
     lead = (events["occurred_at"] - events["received_at"]).dt.total_seconds() / 3600
     by_machine = lead.groupby(events["anonymous_id"]).max()
-    assert 0.05 < (by_machine.between(0.1, 24)).mean() < 0.3
-    assert 0.005 < (by_machine > 24).mean() < 0.05
+    assert 0.02 < (by_machine.between(0.1, 24)).mean() < 0.3
+    assert 0.002 < (by_machine > 24).mean() < 0.05
 
 
 def test_a_decision_to_leave_changes_nothing_before_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
