@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from simulation.catalogue import RENAMED_EVENTS
+from simulation.catalogue import EVENTS, IS_ACTIVITY, RENAMED_EVENTS
 from simulation.events import EVENT_SCHEMA, updated_at
 
 DEMO_EVENTS = Path(__file__).parents[2] / "workspaces" / "demo" / "events.csv"
@@ -116,6 +116,18 @@ def test_all_event_names_of_the_demo_occur_and_no_others(world) -> None:
     names = set(_named(world.events)["event_name"].unique().to_pylist())
     assert names - UNLISTED == listed
     assert names > UNLISTED
+
+
+def test_the_world_and_the_demo_agree_on_what_is_activity() -> None:
+    """Sessions of the truth are made of activity, which the demo's events.csv decides for the product."""
+    with DEMO_EVENTS.open(newline="") as file:
+        told = {row["event_name"]: row["is_activity"] == "true" for row in csv.DictReader(file)}
+    made = dict(zip(EVENTS, IS_ACTIVITY, strict=True))
+    assert {name: told[name] for name in made if name not in UNLISTED} == {
+        name: is_activity for name, is_activity in made.items() if name not in UNLISTED
+    }
+    assert not any(made[name] for name in UNLISTED)
+    assert all(told[new] == told[old] for old, new in RENAMED_EVENTS.items())
 
 
 def test_events_have_the_canonical_columns_and_ids(world) -> None:
