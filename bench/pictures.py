@@ -8,46 +8,36 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.dates import ConciseDateFormatter, MonthLocator, date2num
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
-from sklearn.metrics import brier_score_loss, roc_auc_score
 
+from bench.page_figures import measured_figures, percent_text, size_text, with_measured, with_planted
 from bench.record import PROJECT_FOLDER
+from bench.world_in_memory import World, live_through, order_values
 from simulation.catalogue import ABANDONMENT_CAUSES, MESSAGE_CHANNELS
 from simulation.parameters import ARCHETYPES, HazardNumbers, WorldParameters
 from simulation.weeks import weeks_of
-from simulation.world import simulate_world
 
 PICTURES_FOLDER = PROJECT_FOLDER / "docs" / "pictures"
 PAGE = PROJECT_FOLDER / "docs" / "demo-world.md"
-MEASURED_BLOCK = re.compile(r"(<!-- measured: begin -->\n).*?(<!-- measured: end -->)", re.DOTALL)
-# | what | value | `group.number`, perhaps several |
-PLANTED_ROW = re.compile(r"^(\| [^|]+ \|)[^|]*(\| (`\w+\.\w+`(?:, `\w+\.\w+`)*) \|)$", re.MULTILINE)
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 SMALLEST_CUSTOMERS, SMALLEST_WEEKS = 100, 8
 LEAST_OBSERVED = 0.25  # of the accounts that sign up: where a curve over all of them ends
-WINDOW_WEEKS = 4  # of "active in the last 28 days", and of the chance to leave
 WEEKS_BEFORE_THE_END = 20
 FARTHEST_HOUR = 6  # from the preferred one; these and all beyond are one group
-TABLES = ("carts", "messages", "tickets", "upgrades", "anomalies", "bots", "deliveries")  # of the truth
 
 # Okabe and Ito's palette: told apart by people with any of the common colour blindnesses.
 BLUE, ORANGE, GREEN, RED, SKY, PURPLE, GREY = (
@@ -88,103 +78,6 @@ STYLE = {
     "xtick.color": MUTED,
     "ytick.color": MUTED,
 }
-
-
-@dataclass(frozen=True)
-class World:
-    """What the pictures are drawn from.
-
-    Arrays of accounts × weeks: archetype (codes of ARCHETYPES, -1 before the sign-up), probability (of an
-    end within the next four weeks, NaN where there is no subscription), is_cancelled (at the end of the
-    week), is_active (any session). accounts: their truth, with that of their activation; sessions: account
-    and started_at; messages: with preferred_hour_local of their reader; others as in the truth, whose
-    account_id is a position here (`account`).
-    """
-
-    parameters: WorldParameters
-    archetype: np.ndarray
-    probability: np.ndarray
-    is_cancelled: np.ndarray
-    is_active: np.ndarray
-    accounts: pd.DataFrame
-    sessions: pd.DataFrame
-    carts: pd.DataFrame
-    messages: pd.DataFrame
-    tickets: pd.DataFrame
-    upgrades: pd.DataFrame
-    anomalies: pd.DataFrame
-    bots: pd.DataFrame
-    deliveries: pd.DataFrame
-
-    @property
-    def is_present(self) -> np.ndarray:
-        """Accounts × weeks: signed up, and none of our own people."""
-        return (self.archetype >= 0) & ~self.accounts["is_test"].to_numpy()[:, None]
-
-    @property
-    def first_week(self) -> np.ndarray:
-        """Position of the first week of each account; the number of weeks for those that never come."""
-        seen = self.archetype >= 0
-        return np.where(seen.any(axis=1), seen.argmax(axis=1), seen.shape[1])
-
-    @property
-    def is_new(self) -> np.ndarray:
-        """Accounts that sign up in the world."""
-        is_known = self.accounts["is_known_at_start"] | self.accounts["is_test"]
-        return ~is_known.to_numpy() & (self.first_week < self.archetype.shape[1])
-
-    @property
-    def is_active_28d(self) -> np.ndarray:
-        """Accounts × weeks: any session in the week or the three before."""
-        return _any_of_weeks(self.is_active, range(-WINDOW_WEEKS + 1, 1))
-
-    def outcomes(self) -> tuple[np.ndarray, np.ndarray]:
-        """Of all weeks of subscriptions whose next four are known: the chance of an end; whether it came."""
-        leaves = _any_of_weeks(self.is_cancelled, range(1, WINDOW_WEEKS + 1))
-        known = ~np.isnan(self.probability) & self.is_present
-        known[:, -WINDOW_WEEKS:] = False
-        return self.probability[known], leaves[known]
-
-
-def live_through(parameters: WorldParameters) -> World:
-    """Simulate the world and keep what the pictures need."""
-    shape = (parameters.customers, parameters.weeks)
-    archetype = np.full(shape, -1, dtype=np.int8)
-    probability = np.full(shape, np.nan)
-    is_cancelled, is_active = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    fixed: dict[str, pa.Table] = {}
-    parts: dict[str, list[pa.Table]] = {name: [] for name in ("sessions", *TABLES)}
-    for week, slice_ in enumerate(simulate_world(parameters)):
-        truth = slice_.truth
-        fixed = fixed or {name: truth[name] for name in ("accounts", "activation", "readers")}
-        rows = truth["account_weeks"]
-        present = _positions(rows["account_id"])
-        archetype[present, week] = pc.index_in(rows["archetype"], pa.array(ARCHETYPES)).to_numpy()
-        probability[present, week] = rows["cancellation_probability_28d"].to_numpy()
-        is_cancelled[present, week] = rows["is_cancelled"].to_numpy()
-        sessions = truth["sessions"].filter(pc.is_valid(truth["sessions"]["account_id"]))
-        visitor = _positions(sessions["account_id"])
-        is_active[visitor, week] = True
-        parts["sessions"].append(pa.table({"account": visitor, "started_at": sessions["started_at"]}))
-        for name in TABLES:
-            table = truth[name]
-            if "account_id" in table.column_names:
-                table = table.append_column("account", pa.array(_positions(table["account_id"])))
-                table = table.drop_columns(["account_id"])
-            parts[name].append(table)
-    frames = {name: pa.concat_tables(tables).to_pandas() for name, tables in parts.items()}
-    hours = fixed["readers"]["preferred_hour_local"].to_numpy()
-    frames["messages"]["preferred_hour_local"] = hours[frames["messages"]["account"]]
-    accounts = fixed["accounts"].join(fixed["activation"], "account_id").to_pandas()
-    return World(
-        parameters=parameters,
-        archetype=archetype,
-        probability=probability,
-        is_cancelled=is_cancelled,
-        is_active=is_active,
-        accounts=accounts.sort_values("account_id", ignore_index=True),
-        **frames,
-    )
 
 
 def draw_active_accounts(world: World) -> Figure:
@@ -276,7 +169,7 @@ def draw_week(world: World) -> Figure:
     axes.set_yticks(np.arange(len(DAYS)) + 0.5, DAYS)
     axes.set_xticks(np.arange(0, 25, 3), [f"{hour}:00" for hour in range(0, 25, 3)])
     for day, share in enumerate(shares.sum(axis=1)):
-        axes.text(24.4, day + 0.5, _percent_text(share, digits=0), va="center", weight="bold")
+        axes.text(24.4, day + 0.5, percent_text(share, digits=0), va="center", weight="bold")
     axes.text(24.4, -0.35, "of the week", color=MUTED)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
@@ -308,7 +201,7 @@ def draw_retention(world: World) -> Figure:
         for age in range(13, len(curve), 13):
             axes.plot(age, curve[age], "o", color=colour, markersize=5)
             axes.annotate(
-                f"{name if age == 13 else ''} {_percent_text(curve[age], digits=0)}".strip(),
+                f"{name if age == 13 else ''} {percent_text(curve[age], digits=0)}".strip(),
                 (age, curve[age]),
                 xytext=(0 if age > 13 else shift, shift),
                 textcoords="offset points",
@@ -326,7 +219,7 @@ def draw_retention(world: World) -> Figure:
     )
     axes.set_ylim(0, 1.02)
     axes.set_xlim(0, None)
-    axes.yaxis.set_major_formatter(FuncFormatter(_percent_text))
+    axes.yaxis.set_major_formatter(FuncFormatter(percent_text))
     axes.set_xlabel("weeks since the week of the sign-up")
     axes.grid(axis="y")
     axes.set_title("Share of the new accounts that are subscribed, and that were active in the last 28 days")
@@ -374,7 +267,7 @@ def draw_chance_to_leave(world: World) -> Figure:
         )
     left.set_ylim(0, max(everyone.max(), those_who_leave.max(), 0.01) * 1.3)
     left.set_xscale("log")
-    left.yaxis.set_major_formatter(FuncFormatter(_percent_text))
+    left.yaxis.set_major_formatter(FuncFormatter(percent_text))
     left.grid(axis="y")
     left.yaxis.set_major_locator(MaxNLocator(steps=[1, 2, 5, 10]))
     left.set_title("Share of the weeks, by their chance")
@@ -391,11 +284,11 @@ def draw_chance_to_leave(world: World) -> Figure:
     right.set_yscale("log")
     right.set_xlim(2e-3, 1)
     right.set_ylim(2e-3, 1)
-    right.yaxis.set_major_formatter(FuncFormatter(_percent_text))
+    right.yaxis.set_major_formatter(FuncFormatter(percent_text))
     right.grid()
     right.set_title("Twentieths of the weeks: chance and outcome")
     for axes in (left, right):
-        axes.xaxis.set_major_formatter(FuncFormatter(_percent_text))
+        axes.xaxis.set_major_formatter(FuncFormatter(percent_text))
         axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_minor_locator(NullLocator())
         axes.set_xlabel("true chance of an end within four weeks")
@@ -446,7 +339,7 @@ def draw_leaving(world: World) -> Figure:
     right.set_ylim(0, 1)
     right.set_xlim(-WEEKS_BEFORE_THE_END, 0)
     right.set_xticks(range(-WEEKS_BEFORE_THE_END, 1, 4))
-    right.yaxis.set_major_formatter(FuncFormatter(_percent_text))
+    right.yaxis.set_major_formatter(FuncFormatter(percent_text))
     right.set_xlabel("weeks before the subscription ends")
     right.grid(axis="y")
     right.set_title("Share that is active in the week")
@@ -502,7 +395,7 @@ def draw_shop(world: World) -> Figure:
     places = np.arange(len(shares))[::-1]
     left.barh(places, list(shares.values()), color=[GREEN] + [RED] * len(ABANDONMENT_CAUSES), height=0.62)
     for place, share in zip(places, shares.values(), strict=True):
-        left.text(share + 0.012, place, _percent_text(share, digits=1), va="center", weight="bold")
+        left.text(share + 0.012, place, percent_text(share, digits=1), va="center", weight="bold")
     left.set_yticks(places, [name.replace("_", " ") for name in shares])
     left.set_xlim(0, max(shares.values()) * 1.25)
     left.xaxis.set_major_locator(NullLocator())
@@ -533,19 +426,13 @@ def draw_shop(world: World) -> Figure:
     right.set_yscale("log")
     right.set_ylim(top=1.4)
     right.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"€{value:,.0f}"))
-    right.yaxis.set_major_formatter(FuncFormatter(_percent_text))
+    right.yaxis.set_major_formatter(FuncFormatter(percent_text))
     right.xaxis.set_minor_locator(NullLocator())
     right.yaxis.set_minor_locator(NullLocator())
     right.set_xlabel("value of an order after its discount")
     right.grid()
     right.set_title("Share of orders worth so much or more")
     return _signed(figure, world)
-
-
-def order_values(world: World) -> np.ndarray:
-    """What was paid for each order, in the currency."""
-    ordered = world.carts.loc[world.carts["is_ordered"]]
-    return (ordered["gross_value"].astype(float) - ordered["discount"].astype(float)).to_numpy()
 
 
 def draw_messages(world: World) -> Figure:
@@ -578,7 +465,7 @@ def draw_messages(world: World) -> Figure:
     axes.set_ylim(0, None)
     axes.set_xlim(-0.2, FARTHEST_HOUR + 0.1)
     axes.set_xticks(range(FARTHEST_HOUR + 1), [*map(str, range(FARTHEST_HOUR)), f"{FARTHEST_HOUR} and more"])
-    axes.yaxis.set_major_formatter(FuncFormatter(_percent_text))
+    axes.yaxis.set_major_formatter(FuncFormatter(percent_text))
     axes.set_xlabel("hours between the sending and the hour that the reader prefers")
     axes.grid(axis="y")
     axes.set_title("Share of messages that are opened, by channel")
@@ -609,125 +496,6 @@ def draw_all(world: World, folder: Path) -> list[Path]:
     return paths
 
 
-def measured_figures(world: World) -> list[tuple[str, str]]:
-    """What the page says about this world, measured: a name and a text each."""
-    chance, leaves = world.outcomes()
-    has_both = leaves.any() and not leaves.all()
-    rate = leaves.mean() if len(leaves) else np.nan
-    deliveries = world.deliveries.drop(columns="received_date").sum()
-    values = np.sort(order_values(world))[::-1]
-    dearest = values[: max(1, len(values) // 100)].sum() / values.sum() if len(values) else np.nan
-    arrived = world.accounts.loc[world.is_new]
-    figures = [
-        ("lines that the collector wrote", f"{deliveries['lines']:,.0f}"),
-        ("… of them duplicates", _percent_text(deliveries["duplicates"] / deliveries["lines"], digits=2)),
-        (
-            "… later than the lateness limit",
-            _percent_text(deliveries["late_events"] / deliveries["lines"], digits=3),
-        ),
-        (
-            "… malformed, and from the future",
-            f"{deliveries['malformed']:,.0f} and {deliveries['from_the_future']:,.0f} lines",
-        ),
-        ("sessions of accounts", f"{len(world.sessions):,}"),
-        ("accounts that sign up in the world", f"{len(arrived):,} of {len(world.accounts):,}"),
-        ("… activated", _percent_text(arrived["is_activated"].mean(), digits=1)),
-        (
-            "odds ratio of inviting, for the return on the next day",
-            f"{_odds_ratio(arrived['invites'], arrived['returns_next_day']):.1f} over all, "
-            + " and ".join(
-                f"{_odds_ratio(part['invites'], part['returns_next_day']):.1f} {name}"
-                for name, part in (
-                    ("with the core feature", arrived.loc[arrived["uses_core"]]),
-                    ("without", arrived.loc[~arrived["uses_core"]]),
-                )
-            ),
-        ),
-        (
-            "odds ratio of the decoys, for the same",
-            ", ".join(
-                f"{_odds_ratio(arrived[column], arrived['returns_next_day']):.2f} ({name})"
-                for column, name in (
-                    ("takes_tour", "starting the tour"),
-                    ("finishes_tour", "finishing it"),
-                    ("previews_template", "the template"),
-                )
-            ),
-        ),
-        (
-            "subscriptions that end within four weeks",
-            f"{_percent_text(rate, digits=2)} of {len(chance):,} weeks of subscriptions",
-        ),
-        ("best possible AUROC for that", f"{roc_auc_score(leaves, chance):.3f}" if has_both else "–"),
-        (
-            "best possible Brier score for that",
-            f"{brier_score_loss(leaves, chance):.4f}; the plain share scores {rate * (1 - rate):.4f}"
-            if has_both
-            else "–",
-        ),
-        ("upgrades by cause", _shares_text(world.upgrades["cause"])),
-        ("tickets by cause", _shares_text(world.tickets["cause"])),
-        (
-            "carts",
-            f"{len(world.carts):,}; ordered: {_percent_text(world.carts['is_ordered'].mean(), digits=1)}",
-        ),
-        (
-            "value of an order",
-            f"median €{np.median(values):,.0f}, mean €{values.mean():,.0f}; the dearest hundredth of the "
-            f"orders brings {_percent_text(dearest, digits=0)} of the revenue"
-            if len(values)
-            else "–",
-        ),
-        (
-            "messages opened",
-            ", ".join(
-                f"{channel.replace('_', '-')} {_percent_text(rate, digits=1)}"
-                for channel, rate in world.messages.groupby("channel")["is_opened"].mean().items()
-            )
-            + f", of {len(world.messages):,}",
-        ),
-        (
-            "anomalies",
-            ", ".join(
-                f"{count:,} {kind.replace('_', ' ')}"
-                for kind, count in world.anomalies["kind"].value_counts().sort_index().items()
-            )
-            + f"; {len(world.bots):,} bots",
-        ),
-    ]
-    return figures
-
-
-def with_measured(page: str, figures: Sequence[tuple[str, str]], parameters: WorldParameters) -> str:
-    """The page with the figures between its two marks. Raises ValueError where the marks are lacking."""
-    rows = "".join(f"| {name} | {value} |\n" for name, value in figures)
-    block = f"| {_size_text(parameters)} | measured |\n| --- | --- |\n{rows}"
-    new, replaced = MEASURED_BLOCK.subn(lambda match: match[1] + block + match[2], page)
-    if replaced != 1:
-        raise ValueError(f"the page has no place for measured figures: {MEASURED_BLOCK.pattern}")
-    return new
-
-
-def with_planted(page: str, parameters: WorldParameters) -> str:
-    """The page with every planted number as it is in the parameters. AttributeError for one that is not."""
-
-    def refreshed(row: re.Match[str]) -> str:
-        values = [_planted_text(attrgetter(name)(parameters)) for name in re.findall(r"`([^`]+)`", row[3])]
-        return f"{row[1]} {'; '.join(values)} {row[2]}"
-
-    return PLANTED_ROW.sub(refreshed, page)
-
-
-def _planted_text(value: Any) -> str:
-    """0.0003 as it is, a tuple as its parts: `0.74, 0.23, 0.03`, `business 0.5, Europe/London 0.16`."""
-    if isinstance(value, tuple):
-        return ", ".join(
-            " ".join(_planted_text(part) for part in item) if isinstance(item, tuple) else _planted_text(item)
-            for item in value
-        )
-    return value if isinstance(value, str) else np.format_float_positional(value, trim="-").replace("-", "−")
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Draw the pictures, and write the figures into the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -747,40 +515,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     PAGE.write_text(with_measured(page, figures, world.parameters), encoding="utf-8")
     print(f"{PAGE.relative_to(PROJECT_FOLDER)}  {len(figures)} figures")
     return 0
-
-
-def _positions(account_ids: pa.ChunkedArray) -> np.ndarray:
-    """The positions of accounts, which their ids such as a_000123 tell."""
-    return pc.cast(pc.utf8_slice_codeunits(account_ids, 2), pa.int32()).to_numpy()
-
-
-def _any_of_weeks(holds: np.ndarray, shifts: range) -> np.ndarray:
-    """Accounts × weeks: whether it holds in any of the weeks that lie so far from each."""
-    found = np.zeros_like(holds)
-    weeks = holds.shape[1]
-    for shift in shifts:
-        if shift >= 0:
-            found[:, : max(weeks - shift, 0)] |= holds[:, shift:]
-        else:
-            found[:, -shift:] |= holds[:, :shift]
-    return found
-
-
-def _odds_ratio(has_done: pd.Series, outcome: pd.Series) -> float:
-    """Half a customer is added to each of the four counts, so that none of them is zero."""
-    with_it, without = outcome[has_done], outcome[~has_done]
-    odds = [(part.sum() + 0.5) / ((~part).sum() + 0.5) for part in (with_it, without)]
-    return odds[0] / odds[1]
-
-
-def _shares_text(names: pd.Series) -> str:
-    shares = names.value_counts(normalize=True)
-    return (
-        ", ".join(
-            f"{name.replace('_', ' ')} {_percent_text(share, digits=0)}" for name, share in shares.items()
-        )
-        or "–"
-    )
 
 
 def _interval(happens: np.ndarray) -> tuple[float, float]:
@@ -804,10 +538,6 @@ def _apart(places: np.ndarray, distance: float) -> np.ndarray:
     return moved
 
 
-def _percent_text(value: float, _: object = None, digits: int | None = None) -> str:
-    return f"{100 * value:g} %" if digits is None else f"{100 * value:.{digits}f} %"
-
-
 def _of_text(colour: str) -> str:
     """The colour of a line, dark enough for letters on white."""
     return "#" + "".join(f"{int(int(colour[place : place + 2], 16) * 0.72):02x}" for place in (1, 3, 5))
@@ -820,13 +550,9 @@ def _figure(panels: int, height: float, widths: tuple[float, ...] | None = None)
     return figure, axes
 
 
-def _size_text(parameters: WorldParameters) -> str:
-    return f"Simulated: {parameters.customers:,} accounts × {parameters.weeks} weeks, seed {parameters.seed}"
-
-
 def _signed(figure: Figure, world: World) -> Figure:
     """Say below the picture what it is drawn from."""
-    figure.supxlabel(_size_text(world.parameters), x=0.995, ha="right", fontsize=8, color=MUTED)
+    figure.supxlabel(size_text(world.parameters), x=0.995, ha="right", fontsize=8, color=MUTED)
     return figure
 
 

@@ -11,24 +11,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.page_figures import MEASURED_BLOCK, PLANTED_ROW, measured_figures, with_measured, with_planted
 from bench.pictures import (
-    MEASURED_BLOCK,
     PAGE,
     PICTURES,
     PICTURES_FOLDER,
-    PLANTED_ROW,
     SMALLEST_CUSTOMERS,
     SMALLEST_WEEKS,
-    World,
     draw_all,
     effects_on_leaving,
-    live_through,
     main,
-    measured_figures,
     path_to_the_end,
-    with_measured,
-    with_planted,
 )
+from bench.world_in_memory import World, live_through
 from simulation.parameters import HazardNumbers, WorldParameters
 
 LARGEST_BYTES = 120_000
