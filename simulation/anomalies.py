@@ -15,7 +15,7 @@ from simulation.accounts import HISTORY_WEEKS, Accounts, is_subscribed
 from simulation.chance import choose
 from simulation.parameters import AnomalyNumbers, WorldParameters
 from simulation.sessions import Sessions
-from simulation.weeks import Week
+from simulation.weeks import Week, week_column
 
 KINDS = ("none", "sudden_drop", "spike", "pattern_break", "outlier_actions", "suspicious_activity")
 NO_ANOMALY, SUDDEN_DROP, SPIKE, PATTERN_BREAK, OUTLIER_ACTIONS, SUSPICIOUS_ACTIVITY = range(len(KINDS))
@@ -61,7 +61,7 @@ def anomalies_table(
     return pa.table(
         {
             "account_id": identifiers.account_ids(found, parameters.customers),
-            "review_week": pa.array(np.full(len(found), week.monday, dtype="datetime64[D]")),
+            "review_week": week_column(week, len(found)),
             "kind": pa.array(KINDS).take(pa.array(kind[found])),
         }
     )

@@ -25,7 +25,7 @@ from simulation.events import EventBatch, concatenate, make_events
 from simulation.json_text import hundredths, json_lists, json_objects
 from simulation.parameters import CommerceNumbers, WorldParameters
 from simulation.sessions import Sessions, end_sessions_with
-from simulation.weeks import DAY, SECOND, Week
+from simulation.weeks import DAY, SECOND, Week, week_column
 
 MOST_LINES = 8
 PRICES = np.array([product.price_cents for product in PRODUCTS])
@@ -210,7 +210,7 @@ def sell(
         {
             "cart_id": cart_ids,
             "account_id": identifiers.account_ids(account, parameters.customers),
-            "review_week": pa.array(np.full(count, week.monday, dtype="datetime64[D]")),
+            "review_week": week_column(week, count),
             "is_ordered": pa.array(cause == ORDERED),
             "order_id": order_ids.take(pa.array(order_of_cart, mask=order_of_cart < 0)),
             "cause": pa.array(ABANDONMENT_CAUSES).take(pa.array(cause, mask=cause == ORDERED)),

@@ -20,7 +20,7 @@ from simulation.commerce import Offer, offer_of
 from simulation.events import EventBatch, concatenate, make_events
 from simulation.json_text import json_objects
 from simulation.parameters import DORMANT, MessageNumbers, WorldParameters
-from simulation.weeks import HOUR, MINUTE, SECOND, Week
+from simulation.weeks import HOUR, MINUTE, SECOND, Week, week_column
 
 OWNER = 1
 OFFER_TOPIC = CONTENT_TOPICS.index("product_news")
@@ -148,7 +148,7 @@ def send_messages(
         {
             "message_id": messages.message_id,
             "account_id": identifiers.account_ids(account, parameters.customers),
-            "review_week": pa.array(np.full(count, week.monday, dtype="datetime64[D]")),
+            "review_week": week_column(week, count),
             "channel": pa.array(MESSAGE_CHANNELS).take(pa.array(messages.channel)),
             "sent_hour_local": pa.array(messages.sent_hour, pa.int8()),
             "topic": pa.array(CONTENT_TOPICS).take(pa.array(messages.topic)),

@@ -19,7 +19,7 @@ from simulation.chance import choose
 from simulation.events import EventBatch, concatenate, make_events
 from simulation.json_text import hundredths, json_objects
 from simulation.parameters import CANCELLED, CASUAL, DECLINING, SubscriptionNumbers, WorldParameters
-from simulation.weeks import DAY, HOUR, MINUTE, NEVER, Week, working_times
+from simulation.weeks import DAY, HOUR, MINUTE, NEVER, Week, week_column, working_times
 
 RECENT_WEEKS = 4
 SIGNUP_TO_SUBSCRIPTION = 9 * MINUTE
@@ -266,7 +266,7 @@ def _upgrades_table(
     return pa.table(
         {
             "account_id": identifiers.account_ids(upgraded, parameters.customers),
-            "review_week": pa.array(np.full(len(upgraded), week.monday, dtype="datetime64[D]")),
+            "review_week": week_column(week, len(upgraded)),
             "kind": pa.array(UPGRADE_KINDS).take(pa.array(on_largest.astype(np.int8))),
             "cause": pa.array(UPGRADE_CAUSES).take(pa.array(cause)),
             "hazard": hazard[upgraded],

@@ -13,7 +13,7 @@ from simulation.events import NO_ACCOUNT, EventBatch, concatenate, make_events
 from simulation.json_text import hundredths, json_objects
 from simulation.parameters import DECLINING, SupportNumbers, WorldParameters
 from simulation.sessions import Sessions, end_sessions_with, pick_sessions
-from simulation.weeks import DAY, HOUR, NEVER, Week
+from simulation.weeks import DAY, HOUR, NEVER, Week, week_column
 
 TICKET_CAUSES = ("error", "decline", "question")
 ERROR = 0
@@ -108,7 +108,7 @@ def open_tickets(
         {
             "ticket_id": ticket_id,
             "account_id": identifiers.account_ids(account, parameters.customers),
-            "review_week": pa.array(np.full(len(account), week.monday, dtype="datetime64[D]")),
+            "review_week": week_column(week, len(account)),
             "cause": pa.array(TICKET_CAUSES).take(pa.array(cause)),
             "sentiment": sentiment / 100,
         }

@@ -12,7 +12,7 @@ from simulation.delivery import is_late, is_rejected
 from simulation.events import NOBODY, EventBatch, take
 from simulation.parameters import ARCHETYPES, CANCELLED, WorldParameters
 from simulation.sessions import Sessions
-from simulation.weeks import Week
+from simulation.weeks import Week, week_column
 
 IS_ACTIVITY_BY_CODE = np.array(IS_ACTIVITY)
 
@@ -92,8 +92,3 @@ def sessions_table(
             "is_rejected": least(is_rejected(activities)),
         }
     )
-
-
-def week_column(week: Week, count: int) -> pa.Array:
-    """The Monday of the week, `count` times."""
-    return pa.array(np.full(count, week.monday, dtype="datetime64[D]"))

@@ -22,7 +22,7 @@ from simulation.events import NO_ACCOUNT, NOBODY, NONE, EventBatch, make_events
 from simulation.parameters import WorldParameters
 from simulation.sessions import USUAL, Sessions
 from simulation.usage import draw_delays, elapsed_in_sessions
-from simulation.weeks import DAY, HOUR, MINUTE, SECOND, Week
+from simulation.weeks import DAY, HOUR, MINUTE, SECOND, Week, week_column
 
 FIRST_PUBLIC_PAGE = PAGE_CODES[PUBLIC_PAGES[0]]
 
@@ -136,7 +136,7 @@ def scrape(
     truth = pa.table(
         {
             "anonymous_id": identifiers.machine_ids(machine, parameters.seed),
-            "review_week": pa.array(np.full(bots, week.monday, dtype="datetime64[D]")),
+            "review_week": week_column(week, bots),
             "kind": pa.array(["scraping_bot"] * bots, pa.string()),
         }
     )

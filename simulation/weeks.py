@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
 
 from simulation.parameters import WorldParameters
 
@@ -80,6 +81,11 @@ def working_times(
     """`count` moments from Monday to Friday between 8 and 18 o'clock in a zone, UTC milliseconds."""
     days = random.integers(0, 5, count)
     return week.day_starts[zone, days] + (random.uniform(8, 18, count) * HOUR).astype(np.int64)
+
+
+def week_column(week: Week, count: int) -> pa.Array:
+    """The Monday of the week, `count` times."""
+    return pa.array(np.full(count, week.monday, dtype="datetime64[D]"))
 
 
 def _instant(day: date, clock: time, zone: ZoneInfo) -> int:
