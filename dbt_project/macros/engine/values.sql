@@ -42,6 +42,16 @@
     flatten({{ lists }})
 {%- endmacro %}
 
+{#- Of the lists of several rows: all of their elements, sorted; NULL where no row has a list -#}
+{% macro sorted_lists(list_column) -%}
+    list_sort(flatten(list({{ list_column }}) filter (where {{ list_column }} is not null)))
+{%- endmacro %}
+
+{#- The same without repetitions -#}
+{% macro distinct_lists(list_column) -%}
+    list_sort(list_distinct(flatten(list({{ list_column }}) filter (where {{ list_column }} is not null))))
+{%- endmacro %}
+
 {#- Two lists, one after the other -#}
 {% macro joined_lists(left_list, right_list) -%}
     list_concat({{ left_list }}, {{ right_list }})

@@ -2,7 +2,7 @@ with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_customer_events') }}
 
 ),
 
@@ -14,25 +14,25 @@ session_days as (
 
 orders as (
 
-    select * from {{ ref('stg_orders') }}
+    select * from {{ ref('int_orders') }}
 
 ),
 
 order_items as (
 
-    select * from {{ ref('stg_order_items') }}
+    select * from {{ ref('int_order_items') }}
 
 ),
 
 subscription_events as (
 
-    select * from {{ ref('stg_subscription_events') }}
+    select * from {{ ref('int_subscription_events') }}
 
 ),
 
 support_events as (
 
-    select * from {{ ref('stg_support_events') }}
+    select * from {{ ref('int_support_events') }}
 
 ),
 
@@ -50,7 +50,7 @@ offers_and_orders as (
 
 consent_events as (
 
-    select * from {{ ref('stg_consent_events') }}
+    select * from {{ ref('int_consent_events') }}
 
 ),
 
@@ -59,6 +59,7 @@ days_with_events as (
     select
         customer_id,
         local_date,
+        known_from_date,
         count(*) as events,
         count(*) filter (where is_activity) as activities,
         count(*) filter (where is_activity and is_core) as core_events,
@@ -73,7 +74,7 @@ days_with_events as (
             as members_removed
     from events
     where customer_id is not null
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -82,10 +83,11 @@ days_with_session_time as (
     select
         customer_id,
         local_date,
+        known_from_date,
         sum(session_microseconds) as session_microseconds
     from session_days
     where customer_id is not null
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -101,6 +103,8 @@ sessions_by_week as (
         division,
         {{ monday_of("local_date") }} as calendar_week,
         min(local_date) as first_date,
+        {{ value_at_smallest("known_from_date", ["local_date", "known_from_date"]) }}
+            as known_from_date,
         sum(session_microseconds) as session_microseconds
     from session_days
     where customer_id is not null
@@ -118,6 +122,8 @@ sessions_of_customers as (
     select
         customer_id,
         min(first_date) as local_date,
+        {{ value_at_smallest("known_from_date", ["calendar_week"]) }}
+            as known_from_date,
         cast(sum(session_microseconds) as bigint) as session_length,
         cast(
             {{ value_at_smallest("session_microseconds", ["calendar_week"]) }} as bigint
@@ -132,12 +138,13 @@ days_with_session_starts as (
     select
         customer_id,
         local_date,
+        known_from_date,
         count(*) as sessions_started,
         {{ sorted_list("session_length") }} as session_lengths,
         {{ sorted_list("session_length_in_start_week") }}
             as session_lengths_in_start_week
     from sessions_of_customers
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -146,6 +153,7 @@ days_with_orders as (
     select
         customer_id,
         local_date,
+        known_from_date,
         count(*) filter (where not is_refund) as orders,
         count(*) filter (where is_refund) as refunds,
         count(*) filter (
@@ -157,7 +165,7 @@ days_with_orders as (
         {{ sorted_list("case when not is_refund then payment_method end") }}
             as payment_methods
     from orders
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -166,10 +174,11 @@ days_with_order_items as (
     select
         customer_id,
         local_date,
+        known_from_date,
         sum(quantity) as order_items,
         {{ sorted_list("category") }} as product_categories
     from order_items
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -178,6 +187,7 @@ days_with_subscription_events as (
     select
         customer_id,
         local_date,
+        known_from_date,
         count(*) filter (where event_name = 'subscription_upgraded') as upgrades,
         count(*) filter (where event_name = 'subscription_downgraded') as downgrades,
         count(*) filter (where event_name = 'subscription_cancelled') as cancellations,
@@ -190,7 +200,7 @@ days_with_subscription_events as (
         {{ value_at_largest("limit_used_share", ["occurred_at", "event_id"]) }}
             as limit_used_share
     from subscription_events
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -199,13 +209,14 @@ days_with_support_events as (
     select
         customer_id,
         local_date,
+        known_from_date,
         count(*) filter (where event_name = 'ticket_opened') as tickets_opened,
         count(*) filter (where event_name = 'ticket_closed') as tickets_closed,
         sum(sentiment) as sentiment_sum,
         count(sentiment) as sentiments,
         {{ value_at_largest("nps_score", ["occurred_at", "event_id"]) }} as nps_score
     from support_events
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -214,10 +225,11 @@ days_with_offers as (
     select
         customer_id,
         sent_date as local_date,
+        known_from_date,
         count(*) as offers_received
     from messages
     where is_offer
-    group by customer_id, sent_date
+    group by customer_id, sent_date, known_from_date
 
 ),
 
@@ -226,10 +238,11 @@ days_with_offers_used as (
     select
         customer_id,
         local_date,
+        known_from_date,
         count(*) as offers_used
     from offers_and_orders
     where is_offer_used
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -238,6 +251,7 @@ days_with_consents as (
     select
         customer_id,
         local_date,
+        known_from_date,
         {% for channel in message_channels() %}
         {{ value_at_largest(
             "case when message_channel = '" ~ channel ~ "' then is_subscribed end",
@@ -247,7 +261,7 @@ days_with_consents as (
         {% endfor %}
         count(*) filter (where not is_subscribed) as opt_outs
     from consent_events
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -256,8 +270,7 @@ final as (
     select
         days_with_events.customer_id,
         days_with_events.local_date,
-        -- Every event names its customer itself, so all of it was known on its day.
-        days_with_events.local_date as known_from_date,
+        days_with_events.known_from_date,
 
         cast(days_with_events.events as bigint) as events,
         cast(days_with_events.activities as bigint) as activities,
@@ -320,38 +333,47 @@ final as (
         on
             days_with_events.customer_id = days_with_session_time.customer_id
             and days_with_events.local_date = days_with_session_time.local_date
+            and days_with_events.known_from_date = days_with_session_time.known_from_date
     left join days_with_session_starts
         on
             days_with_events.customer_id = days_with_session_starts.customer_id
             and days_with_events.local_date = days_with_session_starts.local_date
+            and days_with_events.known_from_date = days_with_session_starts.known_from_date
     left join days_with_orders
         on
             days_with_events.customer_id = days_with_orders.customer_id
             and days_with_events.local_date = days_with_orders.local_date
+            and days_with_events.known_from_date = days_with_orders.known_from_date
     left join days_with_order_items
         on
             days_with_events.customer_id = days_with_order_items.customer_id
             and days_with_events.local_date = days_with_order_items.local_date
+            and days_with_events.known_from_date = days_with_order_items.known_from_date
     left join days_with_subscription_events
         on
             days_with_events.customer_id = days_with_subscription_events.customer_id
             and days_with_events.local_date = days_with_subscription_events.local_date
+            and days_with_events.known_from_date = days_with_subscription_events.known_from_date
     left join days_with_support_events
         on
             days_with_events.customer_id = days_with_support_events.customer_id
             and days_with_events.local_date = days_with_support_events.local_date
+            and days_with_events.known_from_date = days_with_support_events.known_from_date
     left join days_with_offers
         on
             days_with_events.customer_id = days_with_offers.customer_id
             and days_with_events.local_date = days_with_offers.local_date
+            and days_with_events.known_from_date = days_with_offers.known_from_date
     left join days_with_offers_used
         on
             days_with_events.customer_id = days_with_offers_used.customer_id
             and days_with_events.local_date = days_with_offers_used.local_date
+            and days_with_events.known_from_date = days_with_offers_used.known_from_date
     left join days_with_consents
         on
             days_with_events.customer_id = days_with_consents.customer_id
             and days_with_events.local_date = days_with_consents.local_date
+            and days_with_events.known_from_date = days_with_consents.known_from_date
 
 )
 

@@ -17,7 +17,9 @@ activities as (
     select
         actor_id,
         event_id,
-        customer_id,
+        user_id,
+        anonymous_id,
+        account_id,
         channel,
         page_path,
         event_name = 'page_viewed' as is_page,
@@ -115,6 +117,12 @@ activities_in_sessions as (
 
 ),
 
+activities_of_customers as (
+
+    {{ with_customers("activities_in_sessions") }}
+
+),
+
 final as (
 
     select
@@ -123,6 +131,7 @@ final as (
         division,
         customer_id,
         local_date,
+        known_from_date,
 
         max(page_path) filter (where starts_session) as entry_page,
         max(page_path) filter (where ends_session) as exit_page,
@@ -140,8 +149,14 @@ final as (
 
         min(occurred_at) as first_activity_at,
         max(occurred_at) as last_activity_at
-    from activities_in_sessions
-    group by actor_id, burst_started_at, division, customer_id, local_date
+    from activities_of_customers
+    group by
+        actor_id,
+        burst_started_at,
+        division,
+        customer_id,
+        local_date,
+        known_from_date
 
 )
 

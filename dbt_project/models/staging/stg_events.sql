@@ -37,10 +37,6 @@ events_described as (
 
     select
         events_in_time.event_id,
-        case
-            when run_parameters.customer_kind = 'account' then events_in_time.account_id
-            else events_in_time.user_id
-        end as customer_id,
         events_in_time.user_id,
         events_in_time.anonymous_id,
         events_in_time.account_id,

@@ -19,7 +19,7 @@ with
 
 customer_days as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('customer_days_as_known') }}
 
 ),
 
@@ -42,14 +42,14 @@ first_week as (
 
 ),
 
--- What was known before the first week to build is one heap: nobody asks for its weeks.
-days_known_by_week as (
+-- What came before the first week to build is one heap: nobody asks for its weeks.
+days_by_week as (
 
     select
         customer_days.*,
         greatest(
-            {{ monday_of("customer_days.known_from_date") }}, first_week.review_week
-        ) as known_week
+            {{ monday_of("customer_days.local_date") }}, first_week.review_week
+        ) as review_week
     from customer_days
     cross join first_week
 
@@ -59,7 +59,8 @@ weeks_with_events as (
 
     select
         customer_id,
-        known_week as review_week,
+        history_from_week,
+        review_week,
         false as is_reviewed,
         min(local_date) as first_seen_date,
         max(case when activities > 0 then local_date end) as last_activity_date,
@@ -72,12 +73,12 @@ weeks_with_events as (
         sum({{ counted }}) as {{ counted }},
         {% endfor %}
         {% for state in states + consents %}
-        {{ value_at_largest(state, ["local_date", "known_from_date"]) }}
+        {{ value_at_largest(state, ["local_date"]) }}
             as {{ state }},
         {% endfor %}
         sum(revenue) as revenue
-    from days_known_by_week
-    group by customer_id, known_week
+    from days_by_week
+    group by customer_id, history_from_week, review_week
 
 ),
 
@@ -85,6 +86,7 @@ weeks_reviewed as (
 
     select
         customer_id,
+        history_from_week,
         calendar_week as review_week,
         true as is_reviewed,
         cast(null as date) as first_seen_date,
@@ -136,7 +138,7 @@ history_carried as (
         cast(sum(revenue) over so_far as decimal(18, 4)) as revenue
     from weeks_in_order
     window so_far as (
-        partition by customer_id
+        partition by customer_id, history_from_week
         order by review_week, is_reviewed
         rows between unbounded preceding and current row
     )

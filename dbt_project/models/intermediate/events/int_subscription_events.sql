@@ -2,7 +2,7 @@ with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_customer_events') }}
 
 ),
 
@@ -37,7 +37,8 @@ final as (
         {{ json_number("properties", "$.limit_used_share") }} as limit_used_share,
 
         occurred_at,
-        local_date
+        local_date,
+        known_from_date
     from subscription_events
 
 )

@@ -2,7 +2,7 @@ with
 
 orders as (
 
-    select * from {{ ref('stg_orders') }}
+    select * from {{ ref('int_orders') }}
 
 ),
 
@@ -12,6 +12,7 @@ products_listed as (
         event_id,
         customer_id,
         local_date,
+        known_from_date,
         {{ explode_list(json_elements("properties", "$.products")) }} as product
     from orders
     where not is_refund
@@ -29,7 +30,8 @@ final as (
         coalesce({{ json_number("product", "$.quantity", "decimal(18, 4)") }}, 1)
             as quantity,
 
-        local_date
+        local_date,
+        known_from_date
     from products_listed
 
 )

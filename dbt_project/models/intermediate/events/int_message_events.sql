@@ -2,7 +2,7 @@ with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_customer_events') }}
 
 ),
 
@@ -43,7 +43,8 @@ final as (
 
         occurred_at,
         occurred_local_at,
-        local_date
+        local_date,
+        known_from_date
     from message_events
 
 )

@@ -2,7 +2,7 @@ with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_customer_events') }}
 
 ),
 
@@ -35,7 +35,8 @@ final as (
         end as nps_score,
 
         occurred_at,
-        local_date
+        local_date,
+        known_from_date
     from support_events
 
 )

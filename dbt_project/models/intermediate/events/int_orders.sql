@@ -2,7 +2,7 @@ with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_customer_events') }}
 
 ),
 
@@ -37,7 +37,8 @@ final as (
         nullif({{ json_text("properties", "$.coupon") }}, '') is not null as has_coupon,
 
         occurred_at,
-        local_date
+        local_date,
+        known_from_date
     from orders_and_refunds
 
 )

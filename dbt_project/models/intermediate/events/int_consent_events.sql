@@ -2,7 +2,7 @@ with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_customer_events') }}
 
 ),
 
@@ -28,7 +28,8 @@ final as (
         event_name = 'channel_subscribed' as is_subscribed,
 
         occurred_at,
-        local_date
+        local_date,
+        known_from_date
     from consent_events
 
 )
