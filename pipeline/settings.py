@@ -182,6 +182,42 @@ class Sessions(_Frozen):
 
     timeout_minutes: int = Field(gt=0, le=24 * 60)
     cap_hours: int = Field(gt=0, le=24)
+    # Whether a source's own session ids divide its activity; then only the cap divides further.
+    use_ids_of_sources: bool
+
+
+class Identity(_Frozen):
+    """How far ids are believed when they say who somebody is."""
+
+    customers_per_id_at_most: int = Field(ge=1, le=1000)
+    ids_merged_per_customer_at_most: int = Field(ge=0, le=1000)
+    # What trackers send in the place of an id, compared without regard to case.
+    meaningless_ids: tuple[str, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, given: Any) -> Any:
+        return _lowered_texts(given, "meaningless_ids")
+
+
+class Exclusions(_Frozen):
+    """Who is no customer: bots, and tests of our own people."""
+
+    bot_activities_per_hour: int = Field(ge=2)
+    bot_seconds_between_activities: float = Field(ge=0)
+    test_email_domains: tuple[str, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, given: Any) -> Any:
+        return _lowered_texts(given, "test_email_domains")
+
+    @model_validator(mode="after")
+    def _domains_have_no_sign(self) -> Exclusions:
+        wrong = [domain for domain in self.test_email_domains if "@" in domain or "." not in domain]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no domain; give what follows the @, such as example.com")
+        return self
 
 
 class Loading(_Frozen):
@@ -346,6 +382,8 @@ class Settings(_Frozen):
     sources: tuple[Source, ...] = Field(min_length=1)
     loading: Loading
     sessions: Sessions
+    identity: Identity
+    exclusions: Exclusions
     churn: Churn
     stages: Stages
     engagement: Engagement
@@ -377,7 +415,16 @@ class Settings(_Frozen):
     def build_hash(self) -> str:
         """Hash of what decides, beside raw, the content of intermediate and features."""
         kept = self.model_dump(
-            mode="json", include={"customer", "time_zone", "sessions", "stages", "engagement"}
+            mode="json",
+            include={
+                "customer",
+                "time_zone",
+                "sessions",
+                "identity",
+                "exclusions",
+                "stages",
+                "engagement",
+            },
         )
         return _digest([kept, self.churn.definition, self.churn.horizon_days])
 
@@ -425,6 +472,13 @@ def _tuples(given: Any, key: str) -> Any:
     if isinstance(given, dict) and isinstance(given.get(key), list):
         pairs = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in given[key])
         return {**given, key: pairs}
+    return given
+
+
+def _lowered_texts(given: Any, key: str) -> Any:
+    if isinstance(given, dict) and isinstance(given.get(key), list):
+        texts = tuple(text.lower() if isinstance(text, str) else text for text in given[key])
+        return {**given, key: texts}
     return given
 
 

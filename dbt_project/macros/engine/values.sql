@@ -62,6 +62,11 @@
     list_slice({{ list_value }}, cast({{ first }} as bigint), cast({{ last }} as bigint))
 {%- endmacro %}
 
+{#- Whether a list has an element; false for NULL -#}
+{% macro list_has(list_value, element) -%}
+    coalesce(list_contains({{ list_value }}, {{ element }}), false)
+{%- endmacro %}
+
 {% macro length_of_list(list_value) -%}
     len({{ list_value }})
 {%- endmacro %}
@@ -117,4 +122,9 @@
 {#- How many full lengths fit into a number that is not negative -#}
 {% macro full_lengths(number, length) -%}
     ({{ number }} // {{ length }})
+{%- endmacro %}
+
+{#- What follows the last of a sign in a text: part_after_sign("email", "@"); the text where the sign is missing -#}
+{% macro part_after_sign(text_value, sign) -%}
+    split_part({{ text_value }}, '{{ sign }}', -1)
 {%- endmacro %}

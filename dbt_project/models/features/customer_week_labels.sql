@@ -1,4 +1,5 @@
-{% set kinds = ("activity", "core_event", "cancellation", "upgrade") %}
+{% set kinds = ("activity", "core_event") %}
+{% set plan_changes = ("cancellation", "upgrade") %}
 
 with
 
@@ -14,6 +15,24 @@ customer_days as (
 
 ),
 
+customers_ended as (
+
+    select * from {{ ref('int_customers_ended') }}
+
+),
+
+plans as (
+
+    select * from {{ ref('int_plans_carried_to_weeks') }}
+
+),
+
+subscriber_days as (
+
+    select * from {{ ref('subscriber_days') }}
+
+),
+
 run_parameters as (
 
     select * from {{ source('ops', 'run_parameters') }}
@@ -26,32 +45,49 @@ event_kinds as (
 
 ),
 
+-- What a customer does after it merged into another is done by the other.
+weeks_asked as (
+
+    select
+        customer_weeks.customer_id,
+        customer_weeks.review_week,
+        coalesce(customers_ended.merged_into, customer_weeks.customer_id)
+            as customer_id_later,
+        plans.subscriber_id
+    from customer_weeks
+    left join customers_ended
+        on customer_weeks.customer_id = customers_ended.customer_id
+    left join plans
+        on
+            customer_weeks.customer_id = plans.customer_id
+            and customer_weeks.review_week = plans.review_week
+
+),
+
 -- Every customer-week asks what followed it, so silence counts as an answer.
 days_and_questions as (
 
     select
-        customer_id,
+        customer_id as customer_id_later,
+        cast(null as string) as customer_id,
         cast(null as date) as review_week,
         {{ day_number("local_date") }} as day_number,
         case when activities > 0 then local_date end as activity_date,
         case when core_events > 0 then local_date end as core_event_date,
-        case when cancellations > 0 then local_date end as cancellation_date,
-        case when upgrades > 0 then local_date end as upgrade_date,
         revenue
     from customer_days
 
     union all
 
     select
+        customer_id_later,
         customer_id,
         review_week,
         {{ day_number("review_week") }} + 6 as day_number,
         cast(null as date) as activity_date,
         cast(null as date) as core_event_date,
-        cast(null as date) as cancellation_date,
-        cast(null as date) as upgrade_date,
         0 as revenue
-    from customer_weeks
+    from weeks_asked
 
 ),
 
@@ -59,6 +95,7 @@ outcomes_found as (
 
     select
         customer_id,
+        customer_id_later,
         review_week,
         {% for outcome in kinds %}
         min({{ outcome }}_date) over afterwards as next_{{ outcome }}_date,
@@ -67,15 +104,59 @@ outcomes_found as (
     from days_and_questions
     window
         afterwards as (
-            partition by customer_id
+            partition by customer_id_later
             order by day_number
             range between 1 following and unbounded following
         ),
         next_90_days as (
-            partition by customer_id
+            partition by customer_id_later
             order by day_number
             range between 1 following and 90 following
         )
+
+),
+
+plan_days_and_questions as (
+
+    select
+        subscriber_id,
+        cast(null as string) as customer_id,
+        cast(null as date) as review_week,
+        {{ day_number("local_date") }} as day_number,
+        case when cancellations > 0 then local_date end as cancellation_date,
+        case when upgrades > 0 then local_date end as upgrade_date
+    from subscriber_days
+
+    union all
+
+    select
+        subscriber_id,
+        customer_id,
+        review_week,
+        {{ day_number("review_week") }} + 6 as day_number,
+        cast(null as date) as cancellation_date,
+        cast(null as date) as upgrade_date
+    from weeks_asked
+    where subscriber_id is not null
+
+),
+
+plan_changes_found as (
+
+    select
+        customer_id,
+        review_week,
+        {% for change in plan_changes %}
+        min({{ change }}_date) over afterwards as next_{{ change }}_date{{
+            "," if not loop.last
+        }}
+        {% endfor %}
+    from plan_days_and_questions
+    window afterwards as (
+        partition by subscriber_id
+        order by day_number
+        range between 1 following and unbounded following
+    )
 
 ),
 
@@ -129,13 +210,20 @@ outcomes as (
         {% for outcome in kinds %}
         outcomes_found.next_{{ outcome }}_date,
         {% endfor %}
+        {% for change in plan_changes %}
+        plan_changes_found.next_{{ change }}_date,
+        {% endfor %}
         coalesce(orders_counted.orders_next, 0) as orders_next,
         coalesce(outcomes_found.revenue_next_90d, 0) as revenue_next_90d
     from outcomes_found
     cross join run_parameters
+    left join plan_changes_found
+        on
+            outcomes_found.customer_id = plan_changes_found.customer_id
+            and outcomes_found.review_week = plan_changes_found.review_week
     left join orders_counted
         on
-            outcomes_found.customer_id = orders_counted.customer_id
+            outcomes_found.customer_id_later = orders_counted.customer_id
             and outcomes_found.review_week = orders_counted.review_week
     where outcomes_found.review_week is not null
 

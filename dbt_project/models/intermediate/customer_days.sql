@@ -24,12 +24,6 @@ order_items as (
 
 ),
 
-subscription_events as (
-
-    select * from {{ ref('int_subscription_events') }}
-
-),
-
 support_events as (
 
     select * from {{ ref('int_support_events') }}
@@ -66,7 +60,7 @@ days_with_events as (
         count(*) filter (where is_activity and event_name = 'page_viewed') as pages,
         bit_or(case when is_activity then {{ bit_at("feature_number") }} end)
             as feature_mask,
-        {{ distinct_list("case when is_activity then user_id end") }}
+        {{ distinct_list("case when is_activity then acting_user_id end") }}
             as active_user_ids,
         count(*) filter (where is_listed and event_name = 'team_member_joined')
             as members_joined,
@@ -99,6 +93,7 @@ sessions_by_week as (
     select
         customer_id,
         actor_id,
+        source_session_id,
         burst_started_at,
         division,
         {{ monday_of("local_date") }} as calendar_week,
@@ -111,6 +106,7 @@ sessions_by_week as (
     group by
         customer_id,
         actor_id,
+        source_session_id,
         burst_started_at,
         division,
         {{ monday_of("local_date") }}
@@ -129,7 +125,7 @@ sessions_of_customers as (
             {{ value_at_smallest("session_microseconds", ["calendar_week"]) }} as bigint
         ) as session_length_in_start_week
     from sessions_by_week
-    group by customer_id, actor_id, burst_started_at, division
+    group by customer_id, actor_id, source_session_id, burst_started_at, division
 
 ),
 
@@ -178,28 +174,6 @@ days_with_order_items as (
         sum(quantity) as order_items,
         {{ sorted_list("category") }} as product_categories
     from order_items
-    group by customer_id, local_date, known_from_date
-
-),
-
-days_with_subscription_events as (
-
-    select
-        customer_id,
-        local_date,
-        known_from_date,
-        count(*) filter (where event_name = 'subscription_upgraded') as upgrades,
-        count(*) filter (where event_name = 'subscription_downgraded') as downgrades,
-        count(*) filter (where event_name = 'subscription_cancelled') as cancellations,
-        {{ value_at_largest("event_name", ["occurred_at", "event_id"]) }}
-            as last_subscription_event,
-        {{ value_at_largest("plan", ["occurred_at", "event_id"]) }} as plan,
-        {{ value_at_largest("monthly_recurring_revenue", ["occurred_at", "event_id"]) }}
-            as monthly_recurring_revenue,
-        {{ value_at_largest("seats", ["occurred_at", "event_id"]) }} as seats,
-        {{ value_at_largest("limit_used_share", ["occurred_at", "event_id"]) }}
-            as limit_used_share
-    from subscription_events
     group by customer_id, local_date, known_from_date
 
 ),
@@ -315,17 +289,6 @@ final as (
         cast(coalesce(days_with_support_events.sentiments, 0) as bigint) as sentiments,
         days_with_support_events.nps_score,
 
-        days_with_subscription_events.last_subscription_event,
-        days_with_subscription_events.plan,
-        days_with_subscription_events.monthly_recurring_revenue,
-        days_with_subscription_events.seats,
-        days_with_subscription_events.limit_used_share,
-        cast(coalesce(days_with_subscription_events.upgrades, 0) as bigint) as upgrades,
-        cast(coalesce(days_with_subscription_events.downgrades, 0) as bigint)
-            as downgrades,
-        cast(coalesce(days_with_subscription_events.cancellations, 0) as bigint)
-            as cancellations,
-
         cast(days_with_events.members_joined as bigint) as members_joined,
         cast(days_with_events.members_removed as bigint) as members_removed
     from days_with_events
@@ -349,11 +312,6 @@ final as (
             days_with_events.customer_id = days_with_order_items.customer_id
             and days_with_events.local_date = days_with_order_items.local_date
             and days_with_events.known_from_date = days_with_order_items.known_from_date
-    left join days_with_subscription_events
-        on
-            days_with_events.customer_id = days_with_subscription_events.customer_id
-            and days_with_events.local_date = days_with_subscription_events.local_date
-            and days_with_events.known_from_date = days_with_subscription_events.known_from_date
     left join days_with_support_events
         on
             days_with_events.customer_id = days_with_support_events.customer_id

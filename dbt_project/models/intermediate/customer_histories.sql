@@ -72,10 +72,10 @@ final as (
     select
         histories.customer_id,
         histories.history_from_week,
-        coalesce(
-            histories.next_history_from_week,
-            {{ monday_of("customers_ended.ended_date") }}
-        ) as history_until_week,
+        {{ earlier_of(
+            "histories.next_history_from_week",
+            monday_of("customers_ended.ended_date")
+        ) }} as history_until_week,
         customers_summed.first_week,
         customers_summed.has_late_days
     from histories
