@@ -2,13 +2,13 @@
     The rows of a relation of events (with the ids of staging, actor_id, linking_id, occurred_at and local_date), each
     with the customer to whom it belongs, the user who acted and the day from which on that is known. An event of an
     id that merged has a row for each customer that it was counted to in turn. What bots do belongs to nobody.
-    The model imports identities, bots and run_parameters under these names.
+    The model imports identities, bot_days and run_parameters under these names.
 -#}
 {% macro with_customers(events) -%}
     select
         {{ events }}.*,
         case
-            when bots.actor_id is null
+            when bot_days.actor_id is null
                 then coalesce(
                     identities.customer_id,
                     case
@@ -23,7 +23,7 @@
             {{ events }}.local_date,
             coalesce(identities.known_from_date, {{ events }}.local_date)
         ) as known_from_date,
-        bots.actor_id is not null as is_bot
+        bot_days.actor_id is not null as is_bot
     from {{ events }}
     cross join run_parameters
     left join identities
@@ -36,8 +36,8 @@
                 "identities.applies_from_at",
                 "identities.applies_until_at"
             ) }}
-    left join bots
+    left join bot_days
         on
-            {{ events }}.actor_id = bots.actor_id
-            and {{ events }}.local_date >= bots.flagged_from_date
+            {{ events }}.actor_id = bot_days.actor_id
+            and {{ events }}.local_date = bot_days.local_date
 {%- endmacro %}

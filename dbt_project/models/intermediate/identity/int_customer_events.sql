@@ -20,9 +20,9 @@ identities as (
 
 ),
 
-bots as (
+bot_days as (
 
-    select * from {{ ref('bots') }}
+    select * from {{ ref('bot_days') }}
 
 ),
 

@@ -29,12 +29,13 @@ hours_of_actors as (
 
 ),
 
--- Nobody reads a page every few seconds for a hundred pages.
+-- Nobody reads a page every few seconds for a hundred pages. Only such days: a customer
+-- whose account was abused for a day is a customer on the others.
 final as (
 
     select
         hours_of_actors.actor_id,
-        min(hours_of_actors.local_date) as flagged_from_date,
+        hours_of_actors.local_date,
         cast(max(hours_of_actors.activities) as bigint) as activities_in_an_hour
     from hours_of_actors
     inner join run_parameters
@@ -43,7 +44,7 @@ final as (
             and hours_of_actors.microseconds
             <= run_parameters.bot_seconds_between_activities
             * 1000000 * (hours_of_actors.activities - 1)
-    group by hours_of_actors.actor_id
+    group by hours_of_actors.actor_id, hours_of_actors.local_date
 
 )
 
