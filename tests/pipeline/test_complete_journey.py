@@ -170,7 +170,7 @@ def test_what_is_odd_about_the_lines_is_kept_and_known(journey: Business, tables
     is_petrol = given["product_type"] == "GASOLINE-REG UNLEADED"
     assert is_petrol.sum() == 14_697
     assert lines == (
-        8_869,  # of a coupon whose product is another line, for the most part: nothing bought, nothing paid
+        8_869,  # a third of them the discount of a coupon, of the others nobody says what they are
         2_406,  # given away
         8_869,  # no piece, no price of it
         7_045,  # of 4,836 the product is not in the table of products, of the others it has no category
