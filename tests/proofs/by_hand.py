@@ -16,7 +16,7 @@ from tests.proofs.worlds import Business, in_json
 
 
 class HandMade:
-    """Events first, then `build`, then questions. Customers are accounts, each with one user and one device."""
+    """Events first, then `build`, then questions. Customers are accounts, each with a user and a device."""
 
     def __init__(self, history: History, zone: str) -> None:
         self._history = history
