@@ -65,11 +65,15 @@ class CompiledModels:
         self._seeds = seeds
 
     @contextmanager
-    def new_warehouse(self, settings: Settings) -> Iterator[Warehouse]:
-        """An empty warehouse in memory, with the seeds and the tables that the pipeline itself creates."""
-        with Warehouse(Path(":memory:"), settings.warehouse) as warehouse:
-            # The worlds are so small that a second thread only waits.
-            warehouse.run("set global threads = 1")
+    def new_warehouse(self, settings: Settings, path: Path | None = None) -> Iterator[Warehouse]:
+        """An empty warehouse with the seeds and the tables that the pipeline itself creates.
+
+        In memory, unless there is a path: then with the threads of the settings, for larger worlds.
+        """
+        with Warehouse(path or Path(":memory:"), settings.warehouse) as warehouse:
+            if path is None:
+                # The worlds are so small that a second thread only waits.
+                warehouse.run("set global threads = 1")
             pipeline.load.storing.create_tables(warehouse)
             pipeline.tables.create_tables(warehouse)
             for name, rows in self._seeds.items():

@@ -27,9 +27,9 @@ class Size:
     worlds: int
 
 
-FEW = Size(batches=6, seed=1, worlds=15)
+FEW = Size(batches=4, seed=1, worlds=15)
 MANY = Size(
-    batches=int(os.environ.get(BATCHES_VARIABLE, "55")),
+    batches=int(os.environ.get(BATCHES_VARIABLE, "48")),
     seed=int(os.environ.get(SEED_VARIABLE, "2")),
     worlds=200,
 )

@@ -51,7 +51,7 @@ def portions(batch: Batch, weeks: list[date], random: Random) -> Iterator[tuple[
 
     Either as time goes by, each portion with what was received before the end of its week, or at random.
     """
-    reviewed = sorted(random.sample(weeks[-20:], min(len(weeks[-20:]), random.randint(2, 4))))
+    reviewed = sorted(random.sample(weeks[-20:], min(len(weeks[-20:]), random.randint(1, 3))))
     ends = [week_bounds(week, batch.business.time_zone)[1] for week in reviewed]
     goes_by_time = random.random() < 0.6
     parts: list[list[str]] = [[] for _ in range(len(reviewed) + 1)]
