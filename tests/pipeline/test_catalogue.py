@@ -68,7 +68,7 @@ def test_a_bad_action_is_named(tmp_path: Path, line: str, message: str) -> None:
         read_playbook(path)
 
 
-@pytest.mark.parametrize("name", ["demo", "online_retail"])
+@pytest.mark.parametrize("name", ["demo", "online_retail", "complete_journey"])
 def test_seeds_keep_the_order_of_the_playbook(tmp_path: Path, name: str) -> None:
     workspace = Workspace(folder=WORKSPACES_FOLDER / name, data=tmp_path)
     write_seeds(workspace, tmp_path / "seeds")
