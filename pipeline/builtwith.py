@@ -1,4 +1,4 @@
-"""What intermediate and features are built with: a change of it forces a rebuild."""
+"""What is built, and what is published, depends on: a change of it means doing it again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from pipeline.catalogue import read_events
+from pipeline.catalogue import read_events, read_playbook
 from pipeline.dbt import project_files
 
 if TYPE_CHECKING:
@@ -20,4 +20,12 @@ def built_with(review: Review) -> str:
     for path in project_files():
         digest.update(path.name.encode())
         digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def published_with(review: Review) -> str:
+    """Hash of all settings, catalogues and models: what a published week depends on, beside raw."""
+    digest = hashlib.sha256(review.settings.publication_hash().encode())
+    digest.update(built_with(review).encode())
+    digest.update(json.dumps(read_playbook(review.workspace.playbook_file)).encode())
     return digest.hexdigest()[:16]

@@ -100,7 +100,7 @@ def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     _remove_old(workspace.releases, release)
     megabytes = (release / "warehouse.duckdb").stat().st_size / 1e6
     display.summary = f"release {release.name}: {rows:,} rows, {megabytes:.1f} MB"
-    return {"rows": rows, "megabytes": round(megabytes, 3)}
+    return {"release": release.name, "rows": rows, "megabytes": round(megabytes, 3)}
 
 
 def _release_name(review: Review) -> str:

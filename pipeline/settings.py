@@ -381,6 +381,10 @@ class Settings(_Frozen):
         )
         return _digest([kept, self.churn.definition, self.churn.horizon_days])
 
+    def publication_hash(self) -> str:
+        """Hash of what a publication depends on: all but what the engine may use of the machine."""
+        return _digest(self.model_dump(mode="json", exclude={"warehouse"}))
+
 
 def read_settings(folder: Path) -> Settings:
     """Read and validate `review.toml` of a workspace folder.

@@ -16,7 +16,7 @@ from pipeline.review import STEPS
 from pipeline.workspace import WORKSPACES_FOLDER
 
 runner = CliRunner()
-COMMANDS = ("simulate", "run", *STEPS, "status", "query", "init")
+COMMANDS = ("simulate", "run", "backfill", *STEPS, "status", "query", "init")
 
 
 @pytest.fixture
