@@ -244,7 +244,7 @@ def init(
     new: Annotated[str, typer.Argument(metavar="NAME|PATH", help="Name below workspaces/, or a path.")],
     source: Annotated[str, typer.Option("--from", help="The workspace to start from.")] = "demo",
 ) -> None:
-    """Make a new workspace: a copy of another's review.toml, events.csv and playbook.csv."""
+    """Make a new workspace: a copy of another's review.toml, events.csv, playbook.csv and own features."""
     from pipeline.newworkspace import make_workspace
 
     folder = make_workspace(new, find_workspace(source))

@@ -23,6 +23,8 @@ class DbtProject:
         # as deep as that path climbs, so that nothing is written outside of it.
         climbs = Path(self.seeds_from_project).parts.count("..")
         self.target = workspace.build.joinpath("dbt_target", *["target"] * climbs)
+        # Beside the seeds, so that what was said of their depth holds for it, too.
+        self.own_models = workspace.build / "own_models"
         self.database = workspace.build_database
         self._runner: Any = None
 
@@ -31,11 +33,27 @@ class DbtProject:
 
         Raises BrokenPromiseError where a test fails, VitalsError where a model cannot be built.
         """
-        selected = ["--select", *(f"path:models/{folder}" for folder in folders)]
-        options = ["--indirect-selection", "buildable", "--exclude-resource-type", "unit_test"]
+        return self._build([f"path:models/{folder}" for folder in folders], full_refresh=full_refresh)
+
+    def build_own_features(self, *, with_unit_tests: bool) -> int:
+        """Build what the workspace adds to the features and run its tests, as `build` does."""
+        return self._build(
+            ["fqn:vitals.own_models", "fqn:vitals.own_features"], with_unit_tests=with_unit_tests
+        )
+
+    def build_own_marts(self) -> int:
+        """Build the mart of the workspace's own columns, as `build` does."""
+        return self._build(["fqn:vitals.own_marts"])
+
+    def _build(
+        self, selected: list[str], *, full_refresh: bool = False, with_unit_tests: bool = False
+    ) -> int:
+        options = ["--indirect-selection", "buildable"]
+        if not with_unit_tests:
+            options += ["--exclude-resource-type", "unit_test"]
         if full_refresh:
             options.append("--full-refresh")
-        return self._invoke(["build", *selected, *options])
+        return self._invoke(["build", "--select", *selected, *options])
 
     def seed(self) -> int:
         """Load events.csv, playbook.csv and the engine's own seeds."""
@@ -45,6 +63,7 @@ class DbtProject:
         os.environ.update(
             VITALS_BUILD_DATABASE=str(self.database),
             VITALS_SEEDS=self.seeds_from_project,
+            VITALS_OWN_MODELS=os.path.relpath(self.own_models, DBT_FOLDER),
             DBT_TARGET_PATH=str(self.target),
             DBT_LOG_PATH=str(self.target / "logs"),
             DBT_SEND_ANONYMOUS_USAGE_STATS="false",
@@ -76,6 +95,8 @@ class DbtProject:
 
 def _broken(result: Any) -> str:
     node = result.node
+    if node.resource_type == "unit_test":
+        return f"the unit test {node.name} does not get what it expects: {_first_lines(result.message, 12)}"
     what = (node.description or "").strip() or node.name.replace("_", " ")
     where = ", ".join(name.split(".")[-1] for name in node.depends_on.nodes) or node.name
     return f"{where}: the check '{what}' found {result.failures or 0:,} rows."

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas
 
-from pipeline.builtwith import built_with
+from pipeline.builtwith import built_with, sorted_with
 from pipeline.catalogue import write_seeds
 from pipeline.display import StepDisplay
+from pipeline.extension.building import build_own_features, sort_into_segments, write_models
 from pipeline.quality import check_promises
+from pipeline.tables import create_tables
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import WEEK, WeekPlan, plan_weeks, week_bounds
 
@@ -22,6 +24,7 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     warehouse, settings = review.warehouse, review.settings
     _check_that_the_week_came(review, display)
     write_seeds(review.workspace, review.dbt.seeds)
+    write_models(review.extension, review.dbt.own_models)
     wanted = built_with(review)
     is_rebuild = _forget_if_built_otherwise(warehouse, display, wanted)
     plan = plan_weeks(warehouse, settings, review.review_week)
@@ -34,6 +37,8 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     display.update(f"building {len(plan.build)} weeks")
     review.dbt.seed()
     nodes = review.dbt.build("staging", "intermediate", "features", full_refresh=is_rebuild)
+    nodes += build_own_features(review, display, plan.build, with_unit_tests=is_rebuild)
+    _sort_into_segments(review, display, plan, is_rebuild=is_rebuild)
     with warehouse.transaction():
         for table in _tables_by_week(warehouse):
             warehouse.run(f"delete from {table} where not list_contains(?, review_week)", [plan.keep])
@@ -111,7 +116,7 @@ def _forget_if_built_otherwise(warehouse: Warehouse, display: StepDisplay, wante
         return False
     if known is not None:
         display.notice(
-            "review.toml, events.csv or the models changed in what they build: "
+            "review.toml, events.csv, the models or own features changed in what they build: "
             "staging, intermediate and features are built anew from raw."
         )
     with warehouse.transaction():
@@ -120,7 +125,21 @@ def _forget_if_built_otherwise(warehouse: Warehouse, display: StepDisplay, wante
         for schema in ("features", "intermediate", "staging"):
             warehouse.run(f"drop schema if exists {schema} cascade")
             warehouse.run(f"create schema {schema}")
+    create_tables(warehouse)
     return True
+
+
+def _sort_into_segments(review: Review, display: StepDisplay, plan: WeekPlan, *, is_rebuild: bool) -> None:
+    """The weeks that were built, and all kept ones where the own segments changed."""
+    warehouse, wanted = review.warehouse, sorted_with(review)
+    known = warehouse.value("select settings_hash from ops.built_with where part = 'segments'")
+    if known is not None and known != wanted and not is_rebuild:
+        display.notice(
+            f"[[segments]] of review.toml changed: the {len(plan.keep)} kept weeks are sorted into them anew."
+        )
+    warehouse.run("delete from ops.built_with where part = 'segments'")
+    sort_into_segments(review, plan.build if known == wanted else None)
+    warehouse.run("insert into ops.built_with values ('segments', ?)", [wanted])
 
 
 def _write_run_parameters(review: Review, plan: WeekPlan) -> None:

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from pipeline.builtwith import built_with, published_with
-from pipeline.catalogue import read_events, read_playbook
+from pipeline.builtwith import built_with, published_with, sorted_with
+from pipeline.catalogue import read_events, read_workspace_playbook
 from pipeline.dbt import DbtProject
 from pipeline.display import StepDisplay, show_step
 from pipeline.errors import UsageError, VitalsError
@@ -28,6 +28,9 @@ from pipeline.tables import create_tables
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import choose_week
 from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipeline.extension.reading import Extension
 
 STEPS = ("load", "features", "train", "score", "marts", "report", "publish")
 RUN_ID_VARIABLE = "VITALS_RUN_ID"
@@ -55,6 +58,14 @@ class Review:
         warehouse = Warehouse(self.workspace.build_database, self.settings.warehouse)
         create_tables(warehouse)
         return warehouse
+
+    @cached_property
+    def extension(self) -> Extension:
+        """What the workspace adds to the engine. Raises SettingsError where it cannot be used."""
+        # Imported when it runs: it reads YAML and tries SQL, which most commands need not.
+        from pipeline.extension.reading import read_extension
+
+        return read_extension(self.workspace)
 
     @cached_property
     def dbt(self) -> DbtProject:
@@ -117,11 +128,14 @@ class Review:
         """What is there has to be built with the settings that are there."""
         part, builder = ("raw", "load") if step == "features" else ("features", "features")
         wanted = self.settings.load_hash() if part == "raw" else built_with(self)
-        known = self.warehouse.value("select settings_hash from ops.built_with where part = ?", [part])
-        if known != wanted:
+        hashes = dict(self.warehouse.rows("select part, settings_hash from ops.built_with"))
+        changed = hashes.get(part) != wanted
+        if step != "features":
+            changed = changed or hashes.get("segments") != sorted_with(self)
+        if changed:
             raise VitalsError(
-                f"{step} would go on with what was built before review.toml, events.csv or the models "
-                f"changed. Run `vitals {builder}` first, or `vitals run` for all steps."
+                f"{step} would go on with what was built before review.toml, events.csv, the models or "
+                f"own features changed. Run `vitals {builder}` first, or `vitals run` for all steps."
             )
 
     def run_step(self, step: str, function: Step, console: Console, *, in_a_line: bool = True) -> None:
@@ -153,12 +167,13 @@ def run_review(
     `run_id`: by default the environment's, else one of the moment. `steps_in_lines`: a line for each step
     that is done; without, only what a step has to note is said.
     """
-    # Settings and catalogues are read before anything is opened or written.
+    # Settings, catalogues and own features are read before anything is opened or written.
     settings = workspace.settings
     read_events(workspace.events_file)
-    read_playbook(workspace.playbook_file)
+    read_workspace_playbook(workspace)
     run_id = run_id or choose_run_id()
     review = Review(workspace, asked_week, run_id, RunLog(workspace.run_log, run_id))
+    _ = review.extension
     try:
         review.log.write("run_started", steps=list(steps), customer=settings.customer)
     except OSError as error:

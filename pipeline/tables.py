@@ -21,6 +21,8 @@ create table if not exists scores.clusters (
     customer_id varchar, review_week date,
     cluster_id integer, cluster_name varchar, centrality_share double, model_version varchar
 );
+-- Who was in which segment of the workspace's own: members only, one row per customer, week and segment.
+create table if not exists features.own_segments (customer_id varchar, review_week date, segment varchar);
 create table if not exists ops.quality_checks (
     run_id varchar, review_week date, border varchar, table_name varchar, column_name varchar,
     expectation varchar, severity varchar, passed boolean, unexpected_count bigint, message varchar

@@ -26,6 +26,7 @@ def workspace(tmp_path: Path) -> Path:
     folder.mkdir()
     for file in ("review.toml", "events.csv", "playbook.csv"):
         shutil.copyfile(WORKSPACES_FOLDER / "demo" / file, folder / file)
+    shutil.copytree(WORKSPACES_FOLDER / "demo" / "features", folder / "features")
     return folder
 
 

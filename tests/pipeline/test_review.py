@@ -59,6 +59,7 @@ def test_a_review_writes_only_where_its_data_lies(reviewed: Business) -> None:
         "review.toml",
         "events.csv",
         "playbook.csv",
+        "features",
         "data",
     }
     assert {path.name for path in reviewed.data.iterdir()} == {
@@ -74,6 +75,7 @@ def test_a_review_writes_only_where_its_data_lies(reviewed: Business) -> None:
         "candidate",
         "models",
         "seeds",
+        "own_models",
         "dbt_target",
     }
 
