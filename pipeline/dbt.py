@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,32 +29,21 @@ class DbtProject:
         self.database = workspace.build_database
         self._runner: Any = None
 
-    def build(self, *folders: str, full_refresh: bool = False) -> int:
+    def build(self, *folders: str, own: Sequence[str] = (), full_refresh: bool = False) -> int:
         """Build the models of some folders and run their tests; the number of nodes that ran.
 
-        Raises BrokenPromiseError where a test fails, VitalsError where a model cannot be built.
+        `own`: folders of what the workspace adds. Raises BrokenPromiseError where a test fails, VitalsError
+        where a model cannot be built.
         """
-        return self._build([f"path:models/{folder}" for folder in folders], full_refresh=full_refresh)
-
-    def build_own_features(self, *, with_unit_tests: bool) -> int:
-        """Build what the workspace adds to the features and run its tests, as `build` does."""
-        return self._build(
-            ["fqn:vitals.own_models", "fqn:vitals.own_features"], with_unit_tests=with_unit_tests
-        )
-
-    def build_own_marts(self) -> int:
-        """Build the mart of the workspace's own columns, as `build` does."""
-        return self._build(["fqn:vitals.own_marts"])
-
-    def _build(
-        self, selected: list[str], *, full_refresh: bool = False, with_unit_tests: bool = False
-    ) -> int:
-        options = ["--indirect-selection", "buildable"]
-        if not with_unit_tests:
-            options += ["--exclude-resource-type", "unit_test"]
+        selected = [f"path:models/{folder}" for folder in folders] + [f"fqn:vitals.{each}" for each in own]
+        options = ["--indirect-selection", "buildable", "--exclude-resource-type", "unit_test"]
         if full_refresh:
             options.append("--full-refresh")
         return self._invoke(["build", "--select", *selected, *options])
+
+    def try_own_models(self) -> int:
+        """Run the unit tests of what the workspace adds, as `build` runs data tests; their number."""
+        return self._invoke(["test", "--select", "fqn:vitals.own_models,test_type:unit"])
 
     def seed(self) -> int:
         """Load events.csv, playbook.csv and the engine's own seeds."""

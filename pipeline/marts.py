@@ -36,9 +36,7 @@ def marts_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     write_seeds(review.workspace, review.dbt.seeds)
     display.update("building what people read")
     review.dbt.seed()
-    nodes = review.dbt.build("marts", "ops")
-    if review.extension.models:
-        nodes += review.dbt.build_own_marts()
+    nodes = review.dbt.build("marts", "ops", own=("own_marts",) if review.extension.models else ())
 
     from expectations import marts as promises
 

@@ -57,34 +57,34 @@ def write_models(extension: Extension, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def build_own_features(
-    review: Review, display: StepDisplay, weeks: tuple[date, ...], *, with_unit_tests: bool
-) -> int:
-    """Build features.own_features for some weeks, whose feature rows stand; the number of models and tests.
+def build_features(review: Review, display: StepDisplay, weeks: tuple[date, ...], *, is_rebuild: bool) -> int:
+    """Build staging, intermediate and features for some weeks, own features among them; how many nodes ran.
 
-    Raises BrokenPromiseError where a test fails, where a model has more than one row for a customer and week
-    or rows of customers that are not there, or where a week's rows depend on another week.
+    Where everything is built anew, the unit tests of own features run too. Raises BrokenPromiseError where a
+    test fails, where an own model has more than one row for a customer and week or rows of customers that
+    are not there, or where a week's own features depend on another week.
     """
-    warehouse, extension = review.warehouse, review.extension
-    if not extension.models:
-        return 0
-    display.update("building the workspace's own features")
-    for model in extension.models:
-        # A week for which a model gives no row any more would keep its old ones.
-        if warehouse.has_table(f"intermediate.{model.name}"):
-            warehouse.run(
-                f"delete from intermediate.{model.name} where list_contains(?, review_week)", [list(weeks)]
-            )
+    models = review.extension.models
+    _forget_weeks(review, weeks)
     try:
-        nodes = review.dbt.build_own_features(with_unit_tests=with_unit_tests)
+        nodes = review.dbt.build(
+            "staging",
+            "intermediate",
+            "features",
+            own=("own_models", "own_features") if models else (),
+            full_refresh=is_rebuild,
+        )
     except VitalsError:
         # A broken grain makes several tests fail; this says what it is.
-        _check_grain(review)
+        check_grain(review)
         raise
-    _check_grain(review)
-    if len(weeks) > 1:
-        display.update("checking that own features keep to their week")
-        _check_that_weeks_are_apart(review, {weeks[0], weeks[-1]})
+    if models:
+        check_grain(review)
+        if len(weeks) > 1:
+            display.update("checking that own features keep to their week")
+            check_that_weeks_are_apart(review, {weeks[0], weeks[-1]})
+        if is_rebuild:
+            nodes += review.dbt.try_own_models()
     return nodes
 
 
@@ -119,8 +119,19 @@ def feature_rows(warehouse: Warehouse) -> str:
     )
 
 
-def _check_grain(review: Review) -> None:
+def _forget_weeks(review: Review, weeks: tuple[date, ...]) -> None:
+    """A week for which an own model gives no row any more would keep its old ones."""
+    for model in review.extension.models:
+        table = f"intermediate.{model.name}"
+        if review.warehouse.has_table(table):
+            review.warehouse.run(f"delete from {table} where list_contains(?, review_week)", [list(weeks)])
+
+
+def check_grain(review: Review) -> None:
+    """Raises BrokenPromiseError for an own model that is not at most a row for each row of customer_weeks."""
     warehouse = review.warehouse
+    if not warehouse.has_table("features.customer_weeks"):
+        return
     for model in review.extension.models:
         table, file = f"intermediate.{model.name}", f"features/{model.name}.sql"
         if not warehouse.has_table(table):
@@ -156,8 +167,8 @@ def _check_grain(review: Review) -> None:
             )
 
 
-def _check_that_weeks_are_apart(review: Review, weeks: set[date]) -> None:
-    """The rows of a week have to come out the same where the model sees that week alone."""
+def check_that_weeks_are_apart(review: Review, weeks: set[date]) -> None:
+    """Raises BrokenPromiseError where the rows of a week differ when an own model sees that week alone."""
     warehouse = review.warehouse
     for week in sorted(weeks):
         with _views_of_one_week(warehouse, week):

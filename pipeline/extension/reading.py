@@ -146,8 +146,9 @@ def _read_model(path: Path, rules: SqlRules, owners: dict[str, str]) -> OwnModel
         if message.startswith("reads "):
             remedy = f"; own features read {_ALLOWED} only, so that no week knows what came after it"
         raise SettingsError(f"{path} {message}{remedy}.") from None
+    own = _own_types(path, types, owners)
     described = _described(path.with_suffix(".yml"), yml, path.stem, [name for name, _ in types])
-    columns = _own_columns(path, types, owners, described)
+    columns = tuple(OwnColumn(name, kind, described[name]) for name, kind in own.items())
     return OwnModel(path.stem, sql, yml, rendered, columns)
 
 
@@ -262,9 +263,8 @@ def _named_in_unit_tests(path: Path, unit_tests: list[Any], model: str) -> set[s
     return named
 
 
-def _own_columns(
-    path: Path, types: list[tuple[str, str]], owners: dict[str, str], described: dict[str, str]
-) -> tuple[OwnColumn, ...]:
+def _own_types(path: Path, types: list[tuple[str, str]], owners: dict[str, str]) -> dict[str, str]:
+    """Own column -> type, once the keys are there and every name is free."""
     given = dict(types)
     for key, kind in KEYS.items():
         if given.get(key) != kind:
@@ -277,7 +277,7 @@ def _own_columns(
     if not own:
         raise SettingsError(f"{path} gives no column of its own; add one beside customer_id and review_week.")
     names = [name for name, _ in own]
-    columns = []
+    columns = {}
     for name, kind in own:
         if names.count(name) > 1 or not _NAME.fullmatch(name):
             raise SettingsError(f"{path}: the column {name!r} needs a name of its own in snake_case.")
@@ -288,8 +288,8 @@ def _own_columns(
             raise SettingsError(
                 f"{path}: the column {name} is {kind}; cast it to a number, text, date or true-or-false."
             )
-        columns.append(OwnColumn(name, plain, described[name]))
-    return tuple(columns)
+        columns[name] = plain
+    return columns
 
 
 def _check_segments(path: Path, extension: Extension) -> None:

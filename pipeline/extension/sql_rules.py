@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -52,15 +53,7 @@ class SqlRules:
             self.connection.execute(f"create schema if not exists {table.partition('.')[0]}")
             described = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
             self.connection.execute(f"create table {table} ({described})")
-        kinds = self.connection.execute(
-            "select function_name, function_type, stability from duckdb_functions()"
-        ).fetchall()
-        self._aggregates = {name for name, kind, _ in kinds if kind == "aggregate"} - {
-            name for name, kind, _ in kinds if kind in ("scalar", "macro")
-        }
-        self._unsteady = _OF_THE_MOMENT | {
-            name for name, kind, stability in kinds if kind == "scalar" and stability != "CONSISTENT"
-        }
+        self._aggregates, self._unsteady = _kinds_of_functions()
 
     def __enter__(self) -> SqlRules:
         return self
@@ -161,6 +154,19 @@ class SqlRules:
                     raise RuleBrokenError(
                         f"asks for {name}, which depends on when it runs; count days from the end of the week"
                     )
+
+
+@cache
+def _kinds_of_functions() -> tuple[frozenset[str], frozenset[str]]:
+    """The engine's functions over several rows, and those that depend on when or where they run."""
+    with scratch_database() as connection:
+        kinds = connection.execute(
+            "select function_name, function_type, stability from duckdb_functions()"
+        ).fetchall()
+    of_one_row = {name for name, kind, _ in kinds if kind in ("scalar", "macro")}
+    aggregates = {name for name, kind, _ in kinds if kind == "aggregate"} - of_one_row
+    unsteady = {name for name, kind, stability in kinds if kind == "scalar" and stability != "CONSISTENT"}
+    return frozenset(aggregates), frozenset(_OF_THE_MOMENT | unsteady)
 
 
 def _parts(node: Any) -> Iterator[dict[str, Any]]:
