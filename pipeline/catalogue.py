@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pipeline.errors import SettingsError
+from pipeline.settings import REVIEW_FILE
 from pipeline.workspace import Workspace
 
 EVENT_FIELDS = ("event_name", "category", "feature", "is_activity", "is_core", "activation_step")
@@ -58,6 +59,8 @@ SEGMENTS = {
         "no_orders",
     ),
 }
+# The event that ends a subscription.
+CANCELLATION = "subscription_cancelled"
 # The scheme of the workspace's own segments.
 OWN_SCHEME = "own"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -98,6 +101,25 @@ def read_events(path: Path) -> list[dict[str, str]]:
     if not any(row["is_activity"] == "true" for _, row in rows):
         raise SettingsError(f"{path} lists no activity: set is_activity to true for what customers do.")
     return [row for _, row in rows]
+
+
+def read_events_of(workspace: Workspace) -> list[dict[str, str]]:
+    """The event taxonomy of a workspace, with which its churn can be observed. Raises SettingsError."""
+    events = read_events(workspace.events_file)
+    definition = workspace.settings.churn.definition
+    if definition == "cancellation":
+        is_observed = any(row["event_name"] == CANCELLATION for row in events)
+        missing, remedy = f"does not list {CANCELLATION}", "List it"
+    else:
+        is_observed = any(row["is_core"] == "true" for row in events)
+        missing, remedy = "lists no core event", "Set is_core to true for what customers live on"
+    if not is_observed:
+        raise SettingsError(
+            f"{workspace.folder / REVIEW_FILE}: churn.definition is {definition!r}, and "
+            f"{workspace.events_file} {missing}, so nobody's churn could be told. {remedy}, or choose the "
+            "other definition."
+        )
+    return events
 
 
 def read_playbook(path: Path, own_segments: Collection[str] = ()) -> list[dict[str, str]]:

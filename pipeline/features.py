@@ -9,11 +9,14 @@ import pandas
 from pipeline.builtwith import built_with, sorted_with
 from pipeline.catalogue import write_seeds
 from pipeline.display import StepDisplay
-from pipeline.extension.building import build_own_features, sort_into_segments, write_models
+from pipeline.extension.building import build_features, sort_into_segments, write_models
 from pipeline.quality import check_promises
 from pipeline.tables import create_tables
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import WEEK, WeekPlan, plan_weeks, week_bounds
+
+# How many events that events.csv misses are named in the note about them.
+UNLISTED_NAMED = 5
 
 if TYPE_CHECKING:
     from pipeline.review import Review
@@ -36,8 +39,7 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         )
     display.update(f"building {len(plan.build)} weeks")
     review.dbt.seed()
-    nodes = review.dbt.build("staging", "intermediate", "features", full_refresh=is_rebuild)
-    nodes += build_own_features(review, display, plan.build, with_unit_tests=is_rebuild)
+    nodes = build_features(review, display, plan.build, is_rebuild=is_rebuild)
     _sort_into_segments(review, display, plan, is_rebuild=is_rebuild)
     with warehouse.transaction():
         for table in _tables_by_week(warehouse):
@@ -66,6 +68,7 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         run_id=review.run_id,
         review_week=review.review_week,
     )
+    _name_unlisted_events(review, display)
     customers = warehouse.value(
         "select count(*) from features.customer_weeks where review_week = ?", [review.review_week]
     )
@@ -140,6 +143,30 @@ def _sort_into_segments(review: Review, display: StepDisplay, plan: WeekPlan, *,
     warehouse.run("delete from ops.built_with where part = 'segments'")
     sort_into_segments(review, plan.build if known == wanted else None)
     warehouse.run("insert into ops.built_with values ('segments', ?)", [wanted])
+
+
+def _name_unlisted_events(review: Review, display: StepDisplay) -> None:
+    """Note which events of the reviewed week events.csv misses, the most frequent first."""
+    starts_at, ends_at = week_bounds(review.review_week, review.settings.time_zone)
+    unlisted = review.warehouse.rows(
+        """
+        select event_name, count(*) as times
+        from raw.events
+        where
+            occurred_at >= $starts_at and occurred_at < $ends_at and not is_late
+            and event_name not in (select event_name from staging.events)
+        group by event_name order by times desc, event_name
+        """,
+        {"starts_at": starts_at, "ends_at": ends_at},
+    )
+    if not unlisted:
+        return
+    named = ", ".join(f"{name} ({times:,})" for name, times in unlisted[:UNLISTED_NAMED])
+    more = f" and {len(unlisted) - UNLISTED_NAMED} more" if len(unlisted) > UNLISTED_NAMED else ""
+    display.notice(
+        f"events.csv does not list {named}{more}; these events of the week are counted in "
+        "ops.event_counts_daily and are no activity. List them if they mean something."
+    )
 
 
 def _write_run_parameters(review: Review, plan: WeekPlan) -> None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 
 from pipeline.builtwith import built_with, published_with, sorted_with
-from pipeline.catalogue import read_events, read_workspace_playbook
+from pipeline.catalogue import read_events_of, read_workspace_playbook
 from pipeline.dbt import DbtProject
 from pipeline.display import StepDisplay, show_step
 from pipeline.errors import UsageError, VitalsError
@@ -169,7 +169,7 @@ def run_review(
     """
     # Settings, catalogues and own features are read before anything is opened or written.
     settings = workspace.settings
-    read_events(workspace.events_file)
+    read_events_of(workspace)
     read_workspace_playbook(workspace)
     run_id = run_id or choose_run_id()
     review = Review(workspace, asked_week, run_id, RunLog(workspace.run_log, run_id))
