@@ -435,7 +435,7 @@ def test_the_example_of_the_page_goes_all_the_way(reviewed: Business, tmp_path: 
         customer
         for (customer,) in business.published(
             "select customer_id from marts.customers inner join marts.own_features using (customer_id)"
-            " where long_visit_days_28d >= 8 and lifecycle_stage <> 'churned'"
+            " where long_visit_days_28d >= 2 and lifecycle_stage <> 'churned'"
         )
     }
     asked = dict(
