@@ -104,7 +104,7 @@ def people(models: CompiledModels, folder: Path, customer: str = "user", **setti
 
 
 def test_simple(models: CompiledModels, tmp_path: Path) -> None:
-    """Visits before the sign-up come to the customer with the sign-up; no week before knows of the customer."""
+    """Visits before the sign-up come to the customer with it; no week before knows of the customer."""
     with people(models, tmp_path) as world:
         before = world.does(3, device="laptop")
         stranger = world.does(3, device="tablet")
