@@ -115,8 +115,9 @@ mix_compared as (
         customer_id,
         history_from_week,
         review_week,
-        {{ value_at_smallest("hour_local", ["-occurrences_90d", "hour_local"]) }}
-            as best_hour_local,
+        {{ value_at_smallest(
+            "hour_local", [most_frequent_first("hour_local", "occurrences_90d")]
+        ) }} as best_hour_local,
         {{ value_at_smallest("platform", ["-occurrences_28d", "platform"]) }}
             as platform_main_28d,
         count(platform) as platforms_28d,
@@ -138,7 +139,9 @@ features_compared as (
         mix_summed.review_week,
         {{ value_at_smallest(
             "mix_summed.feature_number",
-            ["-mix_summed.occurrences_28d", "mix_summed.feature_number"]
+            [most_frequent_first(
+                "mix_summed.feature_number", "mix_summed.occurrences_28d"
+            )]
         ) }} as top_feature_number,
         {{ share_of(
             "sum(mix_summed.occurrences_28d * mix_summed.occurrences_28d)",
@@ -165,6 +168,9 @@ feature_pairs as (
 
     select
         first_features.feature || ' + ' || second_features.feature as feature_pair,
+        row_number() over (
+            order by first_features.feature || ' + ' || second_features.feature
+        ) as pair_number,
         {{ bits_of_either(
             bit_at("first_features.feature_number"),
             bit_at("second_features.feature_number")
@@ -206,7 +212,7 @@ pairs_of_masks as (
 
     select
         masks_seen.feature_mask,
-        feature_pairs.feature_pair
+        feature_pairs.pair_number
     from masks_seen
     inner join feature_pairs
         on {{ has_bits("masks_seen.feature_mask", "feature_pairs.feature_mask") }}
@@ -219,7 +225,7 @@ weeks_with_pairs as (
         days_with_several_features.customer_id,
         days_with_several_features.history_from_week,
         days_with_several_features.calendar_week,
-        pairs_of_masks.feature_pair,
+        pairs_of_masks.pair_number,
         count(*) as days_used,
         count(*) filter (
             where
@@ -233,7 +239,7 @@ weeks_with_pairs as (
         days_with_several_features.customer_id,
         days_with_several_features.history_from_week,
         days_with_several_features.calendar_week,
-        pairs_of_masks.feature_pair
+        pairs_of_masks.pair_number
 
 ),
 
@@ -243,7 +249,7 @@ pairs_summed as (
         weeks_with_pairs.customer_id,
         weeks_with_pairs.history_from_week,
         weeks_looked_back_on.review_week,
-        weeks_with_pairs.feature_pair,
+        weeks_with_pairs.pair_number,
         sum(
             case
                 when weeks_looked_back_on.weeks_ago < 12 then weeks_with_pairs.days_used
@@ -260,7 +266,7 @@ pairs_summed as (
         weeks_with_pairs.customer_id,
         weeks_with_pairs.history_from_week,
         weeks_looked_back_on.review_week,
-        weeks_with_pairs.feature_pair
+        weeks_with_pairs.pair_number
 
 ),
 
@@ -270,8 +276,9 @@ pairs_compared as (
         customer_id,
         history_from_week,
         review_week,
-        {{ value_at_smallest("feature_pair", ["-days_used", "feature_pair"]) }}
-            as top_feature_pair_90d
+        {{ value_at_smallest(
+            "pair_number", [most_frequent_first("pair_number", "days_used")]
+        ) }} as top_pair_number
     from pairs_summed
     where days_used > 0
     group by customer_id, history_from_week, review_week
@@ -287,7 +294,7 @@ final as (
         product_features.feature as top_feature_28d,
         features_compared.feature_concentration_28d,
         features_compared.exploration_share_28d,
-        pairs_compared.top_feature_pair_90d,
+        feature_pairs.feature_pair as top_feature_pair_90d,
         mix_compared.platform_main_28d,
         cast(nullif(mix_compared.platforms_28d, 0) as integer) as platforms_28d,
         cast(coalesce(mix_compared.content_topics_28d, 0) as integer)
@@ -312,6 +319,8 @@ final as (
             customers_reviewed.customer_id = pairs_compared.customer_id
             and customers_reviewed.history_from_week = pairs_compared.history_from_week
             and customers_reviewed.review_week = pairs_compared.review_week
+    left join feature_pairs
+        on pairs_compared.top_pair_number = feature_pairs.pair_number
 
 )
 
