@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 import pandas as pd
 
+from bench.comparisons.preferences import PREFERENCES
 from simulation.catalogue import AFFINITIES
 
 TRUTH_TABLES = (
@@ -33,6 +34,7 @@ TRUTH_TABLES = (
 MEMORY_LIMIT, THREADS = "1200MB", 2
 OUTCOME_WEEKS = 4
 TICKET_DAYS = 90
+OPT_OUT_DAYS = 365
 
 # What reached the collector before the world ended, as the loader should see it.
 _RECEIVED_SESSIONS = """
@@ -98,7 +100,8 @@ class Evidence:
     bots: pd.DataFrame
     accounts: pd.DataFrame
     readers: pd.DataFrame
-    messages: pd.DataFrame
+    opt_outs_loaded: int
+    opt_outs_found: int
     upgrades: pd.DataFrame
     carts: pd.DataFrame
     account_weeks: pd.DataFrame
@@ -215,8 +218,24 @@ def read_evidence(data: Path) -> Evidence:
             anomalies=read.frame("from truth.anomalies"),
             bots=read.frame("from truth.bots"),
             accounts=read.frame("from truth.accounts"),
-            readers=read.frame("from truth.readers"),
-            messages=read.frame("select account_id, is_opened from truth.messages"),
+            readers=_readers(read, newest),
+            opt_outs_loaded=int(
+                read.value(
+                    """
+                    select count(*) from build.raw.events
+                    where
+                        event_name = 'channel_unsubscribed' and account_id is not null and not is_late
+                        and cast(timezone($zone, timezone('UTC', occurred_at)) as date) >= $first
+                        and occurred_at < $ends_at
+                    """,
+                    {
+                        "zone": zone,
+                        "first": end["end"] - timedelta(days=OPT_OUT_DAYS),
+                        "ends_at": end["ends_at"],
+                    },
+                )
+            ),
+            opt_outs_found=int(_newest_sum(read, "opt_outs_365d", newest)),
             upgrades=read.frame("from truth.upgrades"),
             carts=read.frame("from truth.carts"),
             account_weeks=read.frame("from truth.account_weeks semi join reviewed_weeks using (review_week)"),
@@ -476,6 +495,27 @@ def _tickets(read: _Reader, first: date, end: date, zone: str) -> pd.DataFrame:
                 and tickets.review_week = explained_weeks.review_week
         """,
         {"zone": zone, "first": first, "end": end},
+    )
+
+
+def _readers(read: _Reader, week: date) -> pd.DataFrame:
+    said = ", ".join(f"customer_weeks.{column} as said_{column}" for _, _, column in PREFERENCES)
+    return read.frame(
+        f"""
+        with opened as (
+            select account_id, count(*) as messages_opened from truth.messages
+            where is_opened group by account_id
+        )
+        select
+            readers.*, {said},
+            coalesce(opened.messages_opened, 0)::bigint as messages_opened
+        from build.features.customer_weeks
+        inner join truth.readers on customer_weeks.customer_id = readers.account_id
+        left join opened using (account_id)
+        where customer_weeks.review_week = $week
+        order by readers.account_id
+        """,
+        {"week": week},
     )
 
 

@@ -36,10 +36,10 @@ from bench.comparisons.comparison import TITLES, Comparison
 from bench.comparisons.counts import compare_deliveries, compare_rejections, compare_sessions
 from bench.comparisons.groups import compare_agreement, compare_cluster_sizes, recognise_archetypes
 from bench.comparisons.identities import compare_changed_ids, compare_shared_computers, compare_visits
+from bench.comparisons.preferences import compare_opt_outs, compare_preferences
 from bench.comparisons.unanswered import (
     list_activation,
     list_anomalies,
-    list_preferences,
     list_seasons,
     list_shop,
     list_strangers,
@@ -156,7 +156,8 @@ def compare_what_is_planted(evidence: Evidence) -> list[Comparison]:
         *list_activation(evidence.activation, evidence.invite_odds),
         *list_anomalies(evidence.anomalies, evidence.weeks),
         *list_strangers(evidence.bots, evidence.accounts),
-        *list_preferences(evidence.readers, evidence.messages),
+        *compare_preferences(evidence.readers),
+        *compare_opt_outs(evidence.opt_outs_loaded, evidence.opt_outs_found),
         *list_upgrades(evidence.account_weeks, evidence.upgrades),
         *list_shop(evidence.carts, evidence.affinities),
         *list_seasons(evidence.account_weeks),

@@ -23,8 +23,9 @@ PLAYBOOK_FIELDS = (
     "owner_team",
     "message",
 )
-# A day's features are bits of one 64-bit whole number.
+# A day's features are bits of one 64-bit whole number, and so are its activation steps.
 FEATURES_AT_MOST = 62
+ACTIVATION_STEPS_AT_MOST = 62
 ROWS_AT_MOST = 10_000
 SEGMENTS = {
     "churn_band": ("low", "medium", "high"),
@@ -91,8 +92,11 @@ def read_events(path: Path) -> list[dict[str, str]]:
             raise fail(f"feature is {row['feature']!r}; give one word in snake_case, or nothing")
         features.add(row["feature"])
         step = row["activation_step"]
-        if step and not (step.isdecimal() and 1 <= int(step) <= 100):
-            raise fail(f"activation_step is {step!r}; give a whole number from 1, or nothing")
+        if step and not (step.isdecimal() and 1 <= int(step) <= ACTIVATION_STEPS_AT_MOST):
+            raise fail(
+                f"activation_step is {step!r}; "
+                f"give a whole number from 1 to {ACTIVATION_STEPS_AT_MOST}, or nothing"
+            )
     if len(features - {""}) > FEATURES_AT_MOST:
         raise SettingsError(
             f"{path} names {len(features - {''})} features; at most {FEATURES_AT_MOST} are told apart. "

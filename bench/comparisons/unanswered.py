@@ -39,6 +39,7 @@ def list_activation(activation: pd.DataFrame, invite_odds: float) -> list[Compar
             without_regard_to_the_core_feature=ratio("invites", alone),
             accounts=len(activation),
             activated_share=_mean(activation["is_activated"]),
+            missing="a column that says who came back on the next day",
         ),
         unanswered(
             "activation: decoys not taken for causes",
@@ -77,36 +78,6 @@ def list_strangers(bots: pd.DataFrame, accounts: pd.DataFrame) -> list[Compariso
             int(accounts["is_test"].sum()),
             "accounts",
             missing="a flag of our own people",
-        ),
-    ]
-
-
-def list_preferences(readers: pd.DataFrame, messages: pd.DataFrame) -> list[Comparison]:
-    """How owners like to be written to. planted: owners who got a message, so that it can be told at all."""
-    reached = readers[readers["account_id"].isin(messages["account_id"])]
-    told = messages.groupby("account_id")["is_opened"].sum()
-    comparisons = [
-        unanswered(
-            name,
-            len(reached),
-            "customers",
-            planted_shares=_shares(reached[column]),
-            customers_with_3_opened_messages=int((told >= 3).sum()),
-            missing=missing,
-        )
-        for name, column, missing in (
-            ("preferred channel", "preferred_channel", "preferred_channel"),
-            ("preferred hour", "preferred_hour_local", "preferred_send_hour_local"),
-            ("preferred topic", "preferred_topic", "top_topic_90d"),
-        )
-    ]
-    return [
-        *comparisons,
-        unanswered(
-            "opt-outs",
-            None,
-            "customers",
-            missing="is_subscribed_… and opt_outs_365d; the world keeps no truth of its consents either",
         ),
     ]
 

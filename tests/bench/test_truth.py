@@ -41,9 +41,9 @@ from bench.comparisons.groups import (
     recognise_archetypes,
 )
 from bench.comparisons.identities import compare_changed_ids, compare_shared_computers, compare_visits
+from bench.comparisons.preferences import compare_opt_outs, compare_preferences
 from bench.comparisons.unanswered import (
     list_anomalies,
-    list_preferences,
     list_shop,
     list_upgrades,
     pooled_odds_ratio,
@@ -351,6 +351,37 @@ def test_odds_ratios_are_pooled_over_strata() -> None:
     assert pooled_odds_ratio(does, does, strata=pd.Series([0] * 8)) is None
 
 
+def test_preferences_are_right_or_wrong_where_they_are_said() -> None:
+    readers = pd.DataFrame(
+        {
+            "account_id": ["a", "b", "c", "d"],
+            "preferred_channel": ["sms", "email", "email", "push"],
+            "said_preferred_channel": ["sms", "email", "sms", None],
+            "preferred_hour_local": [8, 9, 20, 12],
+            "said_preferred_send_hour_local": [8.0, 11.0, 12.0, None],
+            "preferred_topic": ["x", "y", "x", "x"],
+            "said_top_topic_90d": [None] * 4,
+            "messages_opened": [3, 4, 1, 0],
+        }
+    )
+    channel, hour, topic = compare_preferences(readers)
+    assert (channel.planted, channel.found) == (1.0, pytest.approx(2 / 3))
+    assert channel.detail["customers_told"] == 3
+    assert channel.detail["customers_told_with_3_opened_messages"] == 2
+    assert channel.detail["share_with_3_opened_messages"] == 1.0
+    # Of the three who are told, two like e-mail best.
+    assert channel.detail["share_of_a_guess"] == pytest.approx(2 / 3)
+    assert channel.detail["planted_shares"] == {"email": 0.5, "push": 0.25, "sms": 0.25}
+    assert hour.found == pytest.approx(1 / 3)
+    assert hour.detail["share_within_2_hours"] == pytest.approx(2 / 3)
+    assert (topic.found, topic.detail["share_of_a_guess"]) == (None, None)
+
+
+def test_opt_outs_are_those_of_the_events() -> None:
+    assert [comparison.holds for comparison in compare_opt_outs(3, 3)] == [True]
+    assert [comparison.holds for comparison in compare_opt_outs(3, 2)] == [False]
+
+
 def test_what_cannot_be_answered_stays_null(tmp_path: Path) -> None:
     anomalies = pd.DataFrame(
         {"account_id": ["a", "b"], "review_week": [WEEK, WEEK + pd.Timedelta(weeks=1)], "kind": "spike"}
@@ -359,26 +390,15 @@ def test_what_cannot_be_answered_stays_null(tmp_path: Path) -> None:
         {"account_id": ["a", "b"], "review_week": WEEK, "upgrade_hazard": [0.2, 0.1], "archetype": "casual"}
     )
     upgrades = pd.DataFrame({"account_id": ["a"], "review_week": WEEK, "cause": "limit"})
-    readers = pd.DataFrame(
-        {
-            "account_id": ["a", "b"],
-            "preferred_channel": ["sms", "email"],
-            "preferred_hour_local": [8, 9],
-            "preferred_topic": ["x", "y"],
-        }
-    )
-    messages = pd.DataFrame({"account_id": ["a"] * 3, "is_opened": [True] * 3})
     carts = pd.DataFrame({"is_ordered": [True, False], "cause": [None, "distraction"]})
     comparisons = [
         *list_anomalies(anomalies, [WEEK.date()]),
         *list_upgrades(account_weeks, upgrades),
-        *list_preferences(readers, messages),
         *list_shop(carts, [("p_1", "p_2")]),
     ]
     named = by_name(comparisons)
     assert named["anomalies found: spike"].planted == 1
     assert named["upgrades: rank correlation with the true chance"].detail["auroc_of_the_true_chance"] == 1.0
-    assert named["preferred channel"].planted == 1
     assert named["causes of abandoned carts"].planted == 1
     path = tmp_path / "results" / "truth.json"
     write_results(path, [comparison.result() for comparison in comparisons])
@@ -519,6 +539,10 @@ def test_counts_of_a_reviewed_world_are_exact(reviewed: Business) -> None:
     planted = by_name(compare_what_is_planted(evidence))
     assert planted["activation: odds ratio of inviting"].planted == 6.5
     assert planted["activation: odds ratio of inviting"].found is None
+    assert planted["opt-outs"].planted > 0
+    assert planted["opt-outs"].holds
+    for name in ("preferred channel", "preferred hour", "preferred topic"):
+        assert 0 < planted[name].found < 1, name
 
 
 @pytest.mark.slow

@@ -24,6 +24,7 @@ PLAYBOOK = "action_id,title,applies_to,channel,cost,assumed_uplift,cooldown_days
         ("ordered,commerce,,true,true,\nordered,commerce,,true,true,\n", "line 3: .* already in line 2"),
         ("ordered,commerce,,true,true\n", "number of fields"),
         ("ordered,commerce,,true,true,first\n", "activation_step is 'first'"),
+        ("ordered,commerce,,true,true,63\n", "activation_step is '63'; give a whole number from 1 to 62"),
         ("ordered,commerce,,false,false,\n", "lists no activity"),
         ("", "has no rows"),
         ("".join(f"e{n},usage,f{n},true,true,\n" for n in range(63)), "63 features; at most 62"),
