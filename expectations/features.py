@@ -64,6 +64,7 @@ NESTED_WINDOWS = {
     "active_days": ("7d", "28d", "90d"),
     "sessions": ("7d", "28d", "90d"),
     "orders": ("28d", "90d", "365d", "ever"),
+    "features_used": ("7d", "28d", "90d", "ever"),
     "messages_sent": ("28d", "90d"),
     "tickets": ("28d", "90d"),
 }
@@ -79,12 +80,17 @@ RECENCIES = (
 SHARES_OF_A_WHOLE = (
     "stickiness_28d",
     "visit_regularity_90d",
+    "weekend_share_90d",
     "feature_adoption_share_28d",
+    "feature_concentration_28d",
+    "exploration_share_28d",
     "order_regularity",
     "category_concentration_365d",
     "discounted_order_share_365d",
     *(f"{channel}_{answer}_share_90d" for channel in MESSAGE_CHANNELS for answer in ("open", "click")),
 )
+# When in the day and in the week the activity of 90 days was.
+TIMES_OF_ACTIVITY = ("weekend_share_90d", "best_hour_local", "best_weekday")
 # What became of the messages of 90 days.
 FROM_MESSAGES = (
     "response_hours_median_90d",
@@ -108,7 +114,8 @@ NEVER_NEGATIVE = (
     "events_per_session_28d",
     "pages_per_session_28d",
     "days_between_visits_median_90d",
-    "features_used_28d",
+    "new_features_28d",
+    "platforms_28d",
     "items_per_order_365d",
     "days_between_orders_median",
     "product_categories_365d",
@@ -119,12 +126,26 @@ NEVER_NEGATIVE = (
     "offers_used_90d",
     "opt_outs_365d",
     "open_tickets",
+    "ticket_hours_to_close_median_90d",
     "monthly_recurring_revenue",
     "seats",
     "upgrades_ever",
     "downgrades_ever",
+    "content_views_28d",
+    "content_topics_28d",
+    "invites_28d",
+    "shares_28d",
+    "comments_28d",
     "active_members_28d",
+    "activation_steps_done",
+    "errors_28d",
+    "errors_per_session_28d",
+    "help_views_28d",
+    "pricing_views_28d",
+    "comparison_searches_28d",
 )
+# Days from the first event to something that was reached by the end of the week.
+DAYS_TO_REACH = ("days_to_activation", "days_to_first_core_event", "days_to_five_features")
 # Ratios that nothing else bounds: a division by zero gives infinity in DuckDB, and models choke on it.
 UNBOUNDED_RATIOS = (
     "session_minutes_28d",
@@ -139,9 +160,12 @@ UNBOUNDED_RATIOS = (
     "days_between_orders_median",
     "discount_response",
     "response_hours_median_90d",
+    "tickets_change_28d",
+    "ticket_hours_to_close_median_90d",
+    "errors_per_session_28d",
 )
 # Answers of customers on a scale that the score anchors assume; a source may have sent another one.
-SCALES = {"support_sentiment_90d": (-1, 1), "nps_last": (0, 10)}
+SCALES = {"support_sentiment_90d": (-1, 1), "csat_mean_90d": (1, 5), "nps_last": (0, 10)}
 
 
 def customer_weeks(review_week: date) -> TablePromises:
@@ -177,7 +201,13 @@ def customer_weeks(review_week: date) -> TablePromises:
                 "engagement_level", "Every customer has a level of engagement: its rules end in an else."
             ),
             never_null("lifecycle_stage", "Every customer has a stage: its rules end in an else."),
-            never_null("usage_trend", "Every customer has a trend, be it too_short."),
+            no_row_where(
+                "trends_are_those_of_core_events",
+                "(usage_trend is null) <> (core_events_28d is null)",
+                "Every customer has a trend, be it too_short, where events.csv lists a core event.",
+                shown=(*KEYS, "usage_trend", "core_events_28d"),
+                column="usage_trend",
+            ),
             never_null("is_scorable", "Who is scored has to be said of every customer."),
             one_of("usage_trend", USAGE_TRENDS, "Marts, reports and playbooks know these trends only."),
             one_of(
@@ -262,6 +292,63 @@ def customer_weeks(review_week: date) -> TablePromises:
                 for share, why in SHARES_OF_ANOTHER.items()
             ),
             between("usage_change_28d", -1, None, "Usage cannot fall by more than all of it."),
+            between("tickets_change_28d", -1, None, "Tickets cannot fall by more than all of them."),
+            between("feature_adoption_change_28d", -1, 1, "Two shares differ by 1 at most."),
+            between("best_hour_local", 0, 23, "A day has the hours 0 to 23."),
+            between("best_weekday", 1, 7, "Weekdays go from 1, Monday, to 7, Sunday."),
+            no_row_where(
+                "the_times_of_activity_are_those_of_90_days",
+                " or ".join(
+                    f"({column} is not null) <> (activities_90d > 0)" for column in TIMES_OF_ACTIVITY
+                ),
+                "Who did something in 90 days did it at some hour of some weekday, and nobody else did.",
+                shown=(*KEYS, "activities_90d", *TIMES_OF_ACTIVITY),
+                column="activities_90d",
+            ),
+            no_row_where(
+                "the_mix_of_features_is_that_of_the_features_used",
+                "(coalesce(features_used_28d, 0) > 0) <> (top_feature_28d is not null)"
+                " or new_features_28d > features_used_28d"
+                " or (coalesce(exploration_share_28d, 0) > 0) <> (coalesce(new_features_28d, 0) > 0)"
+                " or (top_feature_pair_90d is not null and coalesce(features_used_90d, 0) < 2)",
+                "Counts and names of features come from two rollups of the same activity, which disagree.",
+                shown=(
+                    *KEYS,
+                    "features_used_28d",
+                    "top_feature_28d",
+                    "new_features_28d",
+                    "exploration_share_28d",
+                ),
+                column="top_feature_28d",
+            ),
+            no_row_where(
+                "platforms_and_topics_are_counted_where_they_are_named",
+                "(platforms_28d is null) <> (platform_main_28d is null)"
+                " or content_topics_28d > content_views_28d",
+                "Platforms without a main one, or more topics than contents: something was counted twice.",
+                shown=(
+                    *KEYS,
+                    "platforms_28d",
+                    "platform_main_28d",
+                    "content_topics_28d",
+                    "content_views_28d",
+                ),
+                column="platforms_28d",
+            ),
+            no_row_where(
+                "who_is_activated_has_done_it_on_a_day",
+                "is_activated <> (days_to_activation is not null)"
+                " or (is_activated and activation_steps_done = 0)",
+                "All steps are done on the day of the last one, and on no day by anybody else.",
+                shown=(*KEYS, "is_activated", "activation_steps_done", "days_to_activation"),
+                column="is_activated",
+            ),
+            no_row_where(
+                "what_was_reached_lies_between_the_first_event_and_the_end_of_the_week",
+                " or ".join(f"{days} < 0 or {days} >= tenure_days" for days in DAYS_TO_REACH),
+                "Nothing is reached before the first event; what comes after the week is not known yet.",
+                shown=(*KEYS, "tenure_days", *DAYS_TO_REACH),
+            ),
             *(
                 between(column, 0, None, "This counts or measures something and cannot be negative.")
                 for column in NEVER_NEGATIVE

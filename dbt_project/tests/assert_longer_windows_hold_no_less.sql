@@ -37,3 +37,8 @@ where
     or customer_weeks.offers_sent_90d > customer_weeks.messages_sent_90d
     or customer_weeks.offers_used_90d > customer_weeks.orders_90d
     or customer_weeks.tickets_28d > customer_weeks.tickets_90d
+    or customer_weeks.features_used_7d > customer_weeks.features_used_28d
+    or customer_weeks.features_used_28d > customer_weeks.features_used_90d
+    or customer_weeks.features_used_90d > customer_weeks.features_used_ever
+    or customer_weeks.new_features_28d > customer_weeks.features_used_28d
+    or customer_weeks.content_topics_28d > customer_weeks.content_views_28d

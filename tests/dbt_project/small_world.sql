@@ -43,8 +43,10 @@ with bursts as (
 select
     'u' || account_number || '-' || burst_number || '-' || event.number as event_id,
     'track' as event_type,
-    (['page_viewed', 'dashboard_viewed', 'report_created', 'task_completed', 'search_run', 'comment_posted'])
-    [1 + (account_number + burst_number * 2 + event.number) % 6] as event_name,
+    ([
+        'page_viewed', 'dashboard_viewed', 'report_created', 'task_completed', 'search_run', 'comment_posted',
+        'content_viewed', 'project_created', 'automation_run'
+    ])[1 + (account_number + burst_number * 2 + event.number) % (6 + (account_number + 1) % 4)] as event_name,
     'user-' || account_number || '-' || member as user_id,
     case when burst_number % 7 <> 0 then 'device-' || account_number || '-' || member end as anonymous_id,
     case when burst_number % 11 <> 10 then 'account-' || account_number end as account_id,
@@ -52,8 +54,11 @@ select
     + to_seconds(second_of_day + event.number * 660) as occurred_at,
     occurred_at as received_at,
     'web' as channel,
-    '/page/' || event.number as page_path,
-    '{}' as properties,
+    (['Windows', 'macOS', 'iOS', null])[1 + (account_number + burst_number // 5) % 4] as platform,
+    (['/page', '/help', '/Pricing', '/docs', '/helpers'])[1 + (burst_number + event.number) % 5]
+    || case when burst_number % 2 = 0 then '/' || event.number else '' end as page_path,
+    json_object('topic', (['planning', 'security', 'reporting', null])[1 + (account_number + burst_number) % 4])
+    as properties,
     'collector' as source,
     1 as load_id,
     account_number % 13 = 12 and burst_number = 3 as is_late
@@ -69,6 +74,13 @@ with steps (event_name, steps, day_step, properties, revenue) as (
     ('subscription_upgraded', 1, 67, '{"plan": "pro", "mrr": 99.5, "seats": 1NUMBER, "renewal_date": "2026-01-1NUMBER"}', null),
     ('subscription_downgraded', 1, 150, '{"plan": "team", "mrr": 49}', null),
     ('subscription_cancelled', 2, 61, '{"plan": "pro", "reason": "price"}', null),
+    ('signed_up', 1, 1, '{}', null),
+    ('email_verified', 2, 43, '{}', null),
+    ('profile_completed', 2, 40, '{}', null),
+    ('team_member_invited', 5, 27, '{"member_id": "m"}', null),
+    ('item_shared', 6, 21, '{}', null),
+    ('comparison_searched', 6, 25, '{}', null),
+    ('error_shown', 7, 19, '{}', null),
     ('team_member_joined', 3, 17, '{"member_id": "m"}', null),
     ('team_member_removed', 1, 120, '{"member_id": "m"}', null),
     (
@@ -82,8 +94,10 @@ with steps (event_name, steps, day_step, properties, revenue) as (
     ),
     ('order_refunded', 1, 60, '{}', -20.25),
     ('message_sent', 5, 19, '{"coupon": "SPRING"}', null),
-    ('ticket_opened', 4, 29, '{"ticket_id": "t", "sentiment": -0.NUMBER}', null),
-    ('ticket_closed', 3, 31, '{"ticket_id": "t"}', null),
+    ('ticket_opened', 7, 29, '{"ticket_id": "t-STEP", "sentiment": -0.NUMBER}', null),
+    ('ticket_opened', 5, 37, '{"ticket_id": "again-STEP"}', null),
+    ('ticket_closed', 6, 31, '{"ticket_id": "t-STEP"}', null),
+    ('csat_answered', 5, 34, '{"ticket_id": "t-STEP", "score": NUMBER}', null),
     ('nps_answered', 2, 71, '{"score": NUMBER}', null),
     ('newsletter_read', 2, 33, '{}', null)
 )
@@ -100,7 +114,10 @@ select
     'server' as channel,
     cast(steps.revenue as decimal(18, 4)) as revenue,
     'EUR' as currency,
-    replace(steps.properties, 'NUMBER', cast((account.number + step.number * 3) % 10 as varchar)) as properties,
+    replace(
+        replace(steps.properties, 'NUMBER', cast((account.number + step.number * 3) % 10 as varchar)),
+        'STEP', cast(step.number as varchar)
+    ) as properties,
     'collector' as source,
     1 as load_id,
     false as is_late
@@ -203,6 +220,15 @@ select
     'account-' || number, date '2025-06-30', 100 - number * 2,
     (['high_touch', 'automated', 'advocacy'])[cast(1 + number % 3 as integer)], 1, 'health-1'
 from range(30) as account (number);
+
+create schema features;
+create table features.own_segments (customer_id varchar, review_week date, segment varchar);
+insert into features.own_segments
+select 'account-' || account.number, date '2025-06-30' - cast(7 * week.number as integer), segment.name
+from range(40) as account (number)
+cross join range(6) as week (number)
+cross join (values ('even', 2), ('third', 3)) as segment (name, divisor)
+where account.number % segment.divisor = 0;
 
 create table ops.run_parameters as
 select

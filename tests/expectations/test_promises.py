@@ -108,6 +108,24 @@ BREAKING_SQL: dict[str, str] = {
     "features.customer_weeks orders_windows_lie_within_each_other": (
         "update features.customer_weeks set orders_365d = orders_ever + 1"
     ),
+    "features.customer_weeks features_used_windows_lie_within_each_other": (
+        "update features.customer_weeks set features_used_90d = features_used_ever + 1"
+    ),
+    "features.customer_weeks the_times_of_activity_are_those_of_90_days": (
+        "update features.customer_weeks set best_weekday = null where customer_id = 'account_1'"
+    ),
+    "features.customer_weeks the_mix_of_features_is_that_of_the_features_used": (
+        "update features.customer_weeks set top_feature_28d = 'tasks' where customer_id = 'account_1'"
+    ),
+    "features.customer_weeks platforms_and_topics_are_counted_where_they_are_named": (
+        "update features.customer_weeks set content_topics_28d = content_views_28d + 1"
+    ),
+    "features.customer_weeks who_is_activated_has_done_it_on_a_day": (
+        "update features.customer_weeks set is_activated = true where customer_id = 'account_3'"
+    ),
+    "features.customer_weeks what_was_reached_lies_between_the_first_event_and_the_end_of_the_week": (
+        "update features.customer_weeks set days_to_five_features = tenure_days"
+    ),
     "features.customer_weeks messages_sent_windows_lie_within_each_other": (
         "update features.customer_weeks set messages_sent_28d = messages_sent_90d + 1"
     ),
@@ -122,6 +140,9 @@ BREAKING_SQL: dict[str, str] = {
     ),
     "features.customer_weeks tickets_windows_lie_within_each_other": (
         "update features.customer_weeks set tickets_28d = tickets_90d + 1"
+    ),
+    "features.customer_weeks trends_are_those_of_core_events": (
+        "update features.customer_weeks set usage_trend = null where customer_id = 'account_0'"
     ),
     "features.customer_weeks core_events_and_active_days_are_activities": (
         "update features.customer_weeks set core_events_28d = activities_28d + 1"

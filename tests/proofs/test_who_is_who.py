@@ -104,7 +104,7 @@ def people(models: CompiledModels, folder: Path, customer: str = "user", **setti
 
 
 def test_simple(models: CompiledModels, tmp_path: Path) -> None:
-    """Visits before the sign-up come to the customer with the sign-up; no week before knows of the customer."""
+    """Visits before the sign-up come to the customer with it; no week before knows of the customer."""
     with people(models, tmp_path) as world:
         before = world.does(3, device="laptop")
         stranger = world.does(3, device="tablet")
@@ -118,7 +118,9 @@ def test_simple(models: CompiledModels, tmp_path: Path) -> None:
             "where review_week = date '2025-06-09'"
         ) == [(date(2025, 6, 3), 4)]
         # All of it is one session a day of one device, whoever it was known to be.
-        assert world.rows("select customer_id, count(*) from intermediate.sessions group by all order by all") == [
+        assert world.rows(
+            "select customer_id, count(*) from intermediate.sessions group by all order by all"
+        ) == [
             ("ann", 3),
             (None, 1),
         ]
@@ -216,9 +218,10 @@ def test_conflict(models: CompiledModels, tmp_path: Path) -> None:
             "b": {2: 1, 9: 2, 16: 2, 23: 2, 30: 2},
             "c": {2: 1, 9: 1, 16: 1, 23: 1, 30: 1},
         }
-        assert world.rows(
-            "select merged_into, outcome from intermediate.user_merge_claims order by all"
-        ) == [("b", "merged"), ("c", "claimed_before")]
+        assert world.rows("select merged_into, outcome from intermediate.user_merge_claims order by all") == [
+            ("b", "merged"),
+            ("c", "claimed_before"),
+        ]
 
 
 def test_shared_device(models: CompiledModels, tmp_path: Path) -> None:
@@ -402,7 +405,9 @@ def test_test_customers_and_bots_count_for_nobody(models: CompiledModels, tmp_pa
         world.does(10, kind="identify", user="tester", traits={"email": "eve@TESTERS.example"})
         world.does(11, user="robot", device="server")
         for number in range(120):
-            world.does(f"2025-06-12T10:{number // 30:02}:{2 * (number % 30):02}", user="robot", device="server")
+            world.does(
+                f"2025-06-12T10:{number // 30:02}:{2 * (number % 30):02}", user="robot", device="server"
+            )
         world.does(13, user="robot", device="server")
         world.build()
         assert world.activities() == {
@@ -420,7 +425,13 @@ def test_sessions_in_the_words_of_the_source(models: CompiledModels, tmp_path: P
     """The source's ids divide what a pause does not, and join what a pause divides; the cap holds anyway."""
     switch = {"use_ids_of_sources": "true" if uses_ids else "false"}
     with people(models, tmp_path, **switch) as world:
-        for at, session in (("10:00", "s1"), ("10:10", "s2"), ("11:00", "s2"), ("12:00", None), ("12:10", None)):
+        for at, session in (
+            ("10:00", "s1"),
+            ("10:10", "s2"),
+            ("11:00", "s2"),
+            ("12:00", None),
+            ("12:10", None),
+        ):
             world.does(f"2025-06-03T{at}", user="ann", device="laptop", session=session)
         world.build()
         sessions = world.rows("select started_at, events from intermediate.sessions order by started_at")

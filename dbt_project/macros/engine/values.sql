@@ -114,6 +114,21 @@
     (cast(1 as bigint) << {{ position }})
 {%- endmacro %}
 
+{#- Whether a mask has all bits of another one set -#}
+{% macro has_bits(mask, wanted) -%}
+    ({{ mask }} & {{ wanted }}) = {{ wanted }}
+{%- endmacro %}
+
+{#- The bits of a mask that another one has not -#}
+{% macro bits_without(mask, others) -%}
+    ({{ mask }} & ~{{ others }})
+{%- endmacro %}
+
+{#- The bits of both masks -#}
+{% macro bits_of_either(mask, other) -%}
+    ({{ mask }} | {{ other }})
+{%- endmacro %}
+
 {#- A short text that stands for some others, always the same for the same -#}
 {% macro hashed_id(parts) -%}
     md5(concat_ws('|', {{ parts | join(", ") }}))

@@ -39,6 +39,18 @@ visits as (
 
 ),
 
+firsts as (
+
+    select * from {{ ref('int_firsts_carried_to_weeks') }}
+
+),
+
+activity_mix as (
+
+    select * from {{ ref('int_activity_mix_summed_to_weeks') }}
+
+),
+
 transactions as (
 
     select * from {{ ref('int_transactions_summed_to_weeks') }}
@@ -48,6 +60,12 @@ transactions as (
 messages as (
 
     select * from {{ ref('int_messages_summed_to_weeks') }}
+
+),
+
+tickets as (
+
+    select * from {{ ref('int_tickets_closed_to_weeks') }}
 
 ),
 
@@ -80,10 +98,12 @@ final as (
         usage.activities_7d > 0 as is_active_7d,
         history.days_since_last_activity,
         history.days_since_last_core_event,
-        {% for counted in ("activities", "core_events") %}
         {% for days in (7, 28, 90) %}
-        usage.{{ counted }}_{{ days }}d,
+        usage.activities_{{ days }}d,
         {% endfor %}
+        {% for days in (7, 28, 90) %}
+        case when event_kinds.has_core_events then usage.core_events_{{ days }}d end
+            as core_events_{{ days }}d,
         {% endfor %}
         {% for days in (7, 28, 90) %}
         cast(usage.active_days_{{ days }}d as integer) as active_days_{{ days }}d,
@@ -107,11 +127,35 @@ final as (
         usage.usage_change_28d,
         stages.usage_slope_8w,
         stages.usage_slope_12w,
-        stages.usage_trend,
-        case when event_kinds.features_on_offer > 0 then usage.features_used_28d end
-            as features_used_28d,
+        case when event_kinds.has_core_events then stages.usage_trend end
+            as usage_trend,
+        usage.weekend_share_90d,
+        activity_mix.best_hour_local,
+        usage.best_weekday,
+        {% for days in (7, 28, 90) %}
+        case
+            when event_kinds.features_on_offer > 0 then usage.features_used_{{ days }}d
+        end as features_used_{{ days }}d,
+        {% endfor %}
+        case when event_kinds.features_on_offer > 0 then firsts.features_used_ever end
+            as features_used_ever,
         {{ share_of("usage.features_used_28d", "event_kinds.features_on_offer") }}
             as feature_adoption_share_28d,
+        case
+            when history.tenure_days > 28
+                then {{ share_of(
+                    "(usage.features_used_28d - usage.features_used_28d_before)",
+                    "event_kinds.features_on_offer"
+                ) }}
+        end as feature_adoption_change_28d,
+        case when event_kinds.features_on_offer > 0 then firsts.new_features_28d end
+            as new_features_28d,
+        activity_mix.feature_concentration_28d,
+        activity_mix.exploration_share_28d,
+        activity_mix.top_feature_28d,
+        activity_mix.top_feature_pair_90d,
+        activity_mix.platform_main_28d,
+        activity_mix.platforms_28d,
 
         {% for days in (28, 90, 365) %}
         case when event_kinds.has_orders then transactions.orders_{{ days }}d end
@@ -217,9 +261,13 @@ final as (
 
         case when event_kinds.has_tickets then usage.tickets_28d end as tickets_28d,
         case when event_kinds.has_tickets then usage.tickets_90d end as tickets_90d,
+        usage.tickets_change_28d,
         case when event_kinds.has_tickets then history.open_tickets end as open_tickets,
+        tickets.ticket_hours_to_close_median_90d,
         {{ share_of("usage.sentiment_sum_90d", "usage.sentiments_90d") }}
             as support_sentiment_90d,
+        {{ share_of("usage.csat_sum_90d", "usage.csat_answers_90d") }}
+            as csat_mean_90d,
         history.nps_last,
         history.nps_days_ago,
 
@@ -240,6 +288,14 @@ final as (
         case when history.is_cancelled then history.last_cancelled_date end
             as cancelled_date,
 
+        case when event_kinds.has_contents then usage.content_views_28d end
+            as content_views_28d,
+        case when event_kinds.has_contents then activity_mix.content_topics_28d end
+            as content_topics_28d,
+        activity_mix.top_content_topic_90d,
+        case when event_kinds.has_invites then usage.invites_28d end as invites_28d,
+        case when event_kinds.has_shares then usage.shares_28d end as shares_28d,
+        case when event_kinds.has_comments then usage.comments_28d end as comments_28d,
         case when event_kinds.has_teams then coalesce(visits.active_members_28d, 0) end
             as active_members_28d,
         case when event_kinds.has_teams then history.team_size end as team_size,
@@ -251,6 +307,25 @@ final as (
                     "coalesce(visits.active_members_28d, 0)", "history.team_size"
                 ) }}
         end as team_activity_share_28d,
+        case when event_kinds.activation_steps > 0 then firsts.activation_steps_done end
+            as activation_steps_done,
+        case
+            when event_kinds.activation_steps > 0
+                then firsts.days_to_activation is not null
+        end as is_activated,
+        firsts.days_to_activation,
+        firsts.days_to_first_core_event,
+        firsts.days_to_five_features,
+        case when event_kinds.has_errors then usage.errors_28d end as errors_28d,
+        case
+            when event_kinds.has_errors
+                then {{ share_of("usage.errors_28d", "usage.sessions_28d") }}
+        end as errors_per_session_28d,
+        case when event_kinds.has_views then usage.help_views_28d end as help_views_28d,
+        case when event_kinds.has_views then usage.pricing_views_28d end
+            as pricing_views_28d,
+        case when event_kinds.has_comparisons then usage.comparison_searches_28d end
+            as comparison_searches_28d,
 
         stages.engagement_level,
         stages.lifecycle_stage,
@@ -263,6 +338,14 @@ final as (
         on
             history.customer_id = usage.customer_id
             and history.review_week = usage.review_week
+    inner join firsts
+        on
+            history.customer_id = firsts.customer_id
+            and history.review_week = firsts.review_week
+    inner join activity_mix
+        on
+            history.customer_id = activity_mix.customer_id
+            and history.review_week = activity_mix.review_week
     inner join transactions
         on
             history.customer_id = transactions.customer_id
@@ -279,6 +362,10 @@ final as (
         on
             history.customer_id = visits.customer_id
             and history.review_week = visits.review_week
+    left join tickets
+        on
+            history.customer_id = tickets.customer_id
+            and history.review_week = tickets.review_week
     left join order_rhythm
         on
             history.customer_id = order_rhythm.customer_id

@@ -60,8 +60,31 @@ days_with_events as (
         count(*) filter (where is_activity and event_name = 'page_viewed') as pages,
         bit_or(case when is_activity then {{ bit_at("feature_number") }} end)
             as feature_mask,
+        bit_or({{ bit_at("(activation_step - 1)") }}) as activation_mask,
         {{ distinct_list("case when is_activity then acting_user_id end") }}
             as active_user_ids,
+        count(*) filter (where is_listed and event_name = 'content_viewed')
+            as content_views,
+        count(*) filter (
+            where
+            is_listed
+            and event_name in ('page_viewed', 'content_viewed')
+            and {{ is_page_below("page_path", help_pages()) }}
+        ) as help_views,
+        count(*) filter (
+            where
+            is_listed
+            and event_name in ('page_viewed', 'content_viewed')
+            and {{ is_page_below("page_path", pricing_pages()) }}
+        ) as pricing_views,
+        count(*) filter (where is_listed and event_name = 'comparison_searched')
+            as comparison_searches,
+        count(*) filter (where is_listed and event_name = 'item_shared') as shares,
+        count(*) filter (where is_listed and event_name = 'comment_posted')
+            as comments,
+        count(*) filter (where is_listed and event_name = 'error_shown') as errors,
+        count(*) filter (where is_listed and event_name = 'team_member_invited')
+            as members_invited,
         count(*) filter (where is_listed and event_name = 'team_member_joined')
             as members_joined,
         count(*) filter (where is_listed and event_name = 'team_member_removed')
@@ -188,6 +211,8 @@ days_with_support_events as (
         count(*) filter (where event_name = 'ticket_closed') as tickets_closed,
         sum(sentiment) as sentiment_sum,
         count(sentiment) as sentiments,
+        sum(csat_score) as csat_sum,
+        count(csat_score) as csat_answers,
         {{ value_at_largest("nps_score", ["occurred_at", "event_id"]) }} as nps_score
     from support_events
     group by customer_id, local_date, known_from_date
@@ -257,7 +282,17 @@ final as (
         days_with_session_starts.session_lengths,
         days_with_session_starts.session_lengths_in_start_week,
         cast(coalesce(days_with_events.feature_mask, 0) as bigint) as feature_mask,
+        cast(coalesce(days_with_events.activation_mask, 0) as bigint)
+            as activation_mask,
         days_with_events.active_user_ids,
+
+        cast(days_with_events.content_views as bigint) as content_views,
+        cast(days_with_events.help_views as bigint) as help_views,
+        cast(days_with_events.pricing_views as bigint) as pricing_views,
+        cast(days_with_events.comparison_searches as bigint) as comparison_searches,
+        cast(days_with_events.shares as bigint) as shares,
+        cast(days_with_events.comments as bigint) as comments,
+        cast(days_with_events.errors as bigint) as errors,
 
         cast(coalesce(days_with_orders.orders, 0) as bigint) as orders,
         cast(coalesce(days_with_orders.refunds, 0) as bigint) as refunds,
@@ -287,8 +322,13 @@ final as (
         cast(coalesce(days_with_support_events.sentiment_sum, 0) as decimal(18, 6))
             as sentiment_sum,
         cast(coalesce(days_with_support_events.sentiments, 0) as bigint) as sentiments,
+        cast(coalesce(days_with_support_events.csat_sum, 0) as decimal(18, 6))
+            as csat_sum,
+        cast(coalesce(days_with_support_events.csat_answers, 0) as bigint)
+            as csat_answers,
         days_with_support_events.nps_score,
 
+        cast(days_with_events.members_invited as bigint) as members_invited,
         cast(days_with_events.members_joined as bigint) as members_joined,
         cast(days_with_events.members_removed as bigint) as members_removed
     from days_with_events
@@ -296,12 +336,14 @@ final as (
         on
             days_with_events.customer_id = days_with_session_time.customer_id
             and days_with_events.local_date = days_with_session_time.local_date
-            and days_with_events.known_from_date = days_with_session_time.known_from_date
+            and days_with_events.known_from_date
+            = days_with_session_time.known_from_date
     left join days_with_session_starts
         on
             days_with_events.customer_id = days_with_session_starts.customer_id
             and days_with_events.local_date = days_with_session_starts.local_date
-            and days_with_events.known_from_date = days_with_session_starts.known_from_date
+            and days_with_events.known_from_date
+            = days_with_session_starts.known_from_date
     left join days_with_orders
         on
             days_with_events.customer_id = days_with_orders.customer_id
@@ -316,7 +358,8 @@ final as (
         on
             days_with_events.customer_id = days_with_support_events.customer_id
             and days_with_events.local_date = days_with_support_events.local_date
-            and days_with_events.known_from_date = days_with_support_events.known_from_date
+            and days_with_events.known_from_date
+            = days_with_support_events.known_from_date
     left join days_with_offers
         on
             days_with_events.customer_id = days_with_offers.customer_id

@@ -12,6 +12,7 @@ final as (
         event_name,
         category,
         feature,
+        activation_step,
         is_activity,
         is_core
     from events

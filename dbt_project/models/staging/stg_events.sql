@@ -85,6 +85,7 @@ events_described as (
 
         events_in_time.revenue,
         product_features.feature_number,
+        event_catalogue.activation_step,
 
         event_catalogue.event_name is not null as is_listed,
         coalesce(event_catalogue.is_activity, false) as is_activity,

@@ -10,7 +10,9 @@ support_events as (
 
     select * from events
     where
-        event_name in ('ticket_opened', 'ticket_closed', 'nps_answered')
+        event_name in (
+            'ticket_opened', 'ticket_closed', 'csat_answered', 'nps_answered'
+        )
         and is_listed
         and customer_id is not null
 
@@ -29,6 +31,10 @@ final as (
             when event_name in ('ticket_opened', 'ticket_closed')
                 then {{ json_number("properties", "$.sentiment", "decimal(9, 6)") }}
         end as sentiment,
+        case
+            when event_name = 'csat_answered'
+                then {{ json_number("properties", "$.score", "decimal(9, 6)") }}
+        end as csat_score,
         case
             when event_name = 'nps_answered'
                 then {{ json_number("properties", "$.score", "integer") }}

@@ -1,0 +1,60 @@
+with
+
+events as (
+
+    select * from {{ ref('int_customer_events') }}
+
+),
+
+events_described as (
+
+    select
+        customer_id,
+        local_date,
+        {{ monday_of("local_date") }} as calendar_week,
+        {{ monday_of("known_from_date") }} as known_from_week,
+        case when is_activity then {{ hour_of("occurred_local_at") }} end as hour_local,
+        case when is_activity then feature_number end as feature_number,
+        case when is_activity then nullif(platform, '') end as platform,
+        case
+            when is_listed and event_name = 'content_viewed'
+                then nullif({{ json_text("properties", "$.topic") }}, '')
+        end as content_topic
+    from events
+    where
+        customer_id is not null
+        and (is_activity or (is_listed and event_name = 'content_viewed'))
+
+),
+
+-- One reading of the events, counted by each of the four.
+final as (
+
+    select
+        customer_id,
+        calendar_week,
+        known_from_week,
+        hour_local,
+        feature_number,
+        platform,
+        content_topic,
+        cast(count(*) as bigint) as occurrences,
+        cast(count(*) filter (where local_date > calendar_week) as bigint)
+            as occurrences_after_monday
+    from events_described
+    group by
+        grouping sets (
+            (customer_id, calendar_week, known_from_week, hour_local),
+            (customer_id, calendar_week, known_from_week, feature_number),
+            (customer_id, calendar_week, known_from_week, platform),
+            (customer_id, calendar_week, known_from_week, content_topic)
+        )
+    having
+        hour_local is not null
+        or feature_number is not null
+        or platform is not null
+        or content_topic is not null
+
+)
+
+select * from final
