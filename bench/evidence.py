@@ -15,6 +15,7 @@ import duckdb
 import pandas as pd
 
 from bench.comparisons.preferences import PREFERENCES
+from bench.evidence_of_activation import ActivationEvidence, read_activation
 from bench.evidence_of_identities import IdentityEvidence, prepare, read_identities
 from bench.reader import Reader
 from simulation.catalogue import AFFINITIES, MESSAGE_CHANNELS
@@ -86,6 +87,7 @@ class Evidence:
     messages_planted: dict[str, int]
     messages_found: dict[str, int]
     activation: pd.DataFrame
+    first_steps: ActivationEvidence
     anomalies: pd.DataFrame
     readers: pd.DataFrame
     consents: pd.DataFrame
@@ -200,6 +202,7 @@ def read_evidence(data: Path) -> Evidence:
                 where not is_known_at_start
                 """
             ),
+            first_steps=read_activation(read),
             anomalies=read.frame("from truth.anomalies"),
             readers=_readers(read, newest, zone),
             consents=_consents(read, newest, end["ends_at"]),

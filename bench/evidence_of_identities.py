@@ -38,8 +38,8 @@ def prepare(read: Reader, zone: str, script_activities: int) -> None:
     (is_divided: some events came after that). namings: since when events that count say whose a computer is.
     flagged_days: computers and days of which the product says that no human was there. sessions_of_customers:
     received sessions that are their customer's as far as events can tell: active_dates (the days of their
-    first and last activity, without flagged ones), counted_date (the first of these), named_date (what they
-    are is known from then on).
+    first and last activity, without flagged ones), counted_date (the first of these), named_date (from which
+    day on it is known whose they are).
     planted_programs: received sessions of bots (scraping_bot), and of customers' own computers in a week of
     suspicious activity where they do at least script_activities things (script): people never come near it.
     """
@@ -99,7 +99,6 @@ def prepare(read: Reader, zone: str, script_activities: int) -> None:
             and (at_start.actor_id is null or at_end.actor_id is null)
         """
     )
-
     read.connection.execute(
         f"""
         create view planted_programs as

@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
+from bench.comparisons.activation import compare_activated, compare_steps
 from bench.comparisons.business import (
     compare_customers,
     compare_labels,
@@ -164,6 +165,7 @@ def compare_counts(evidence: Evidence) -> list[Comparison]:
         ),
         *compare_tickets(evidence.tickets, evidence.found_tickets),
         *compare_messages(evidence.messages_planted, evidence.messages_found),
+        *compare_steps(evidence.first_steps.steps),
         *compare_consents(evidence.consents),
         *compare_opt_outs(evidence.opt_outs_loaded, evidence.opt_outs_found),
     ]
@@ -172,6 +174,7 @@ def compare_counts(evidence: Evidence) -> list[Comparison]:
 def compare_what_is_planted(evidence: Evidence) -> list[Comparison]:
     """What lies in the world for the product to learn from what it counts, most of it not yet."""
     return [
+        *compare_activated(evidence.first_steps.activated),
         *list_activation(evidence.activation, evidence.invite_odds),
         *list_anomalies(evidence.anomalies, evidence.weeks),
         *compare_preferences(evidence.readers),

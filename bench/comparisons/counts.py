@@ -30,6 +30,7 @@ def compare_sessions(sessions: pd.DataFrame) -> list[Comparison]:
             int(counts["found_sessions"]),
             "sessions",
             visits_without_a_name=int(counts["planted_visits"]),
+            note="those of test accounts too; nothing of days on which a program ran on the computer",
         ),
         exact(
             "customers whose sessions differ",
