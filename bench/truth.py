@@ -19,7 +19,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
-from bench.comparisons.activation import compare_activated, compare_steps
+from bench.comparisons.activation import (
+    compare_activated,
+    compare_steps_of_first_days,
+    compare_steps_of_weeks,
+)
 from bench.comparisons.business import (
     compare_customers,
     compare_labels,
@@ -165,7 +169,8 @@ def compare_counts(evidence: Evidence) -> list[Comparison]:
         ),
         *compare_tickets(evidence.tickets, evidence.found_tickets),
         *compare_messages(evidence.messages_planted, evidence.messages_found),
-        *compare_steps(evidence.first_steps.steps),
+        *compare_steps_of_first_days(evidence.first_steps.steps_of_first_days),
+        *compare_steps_of_weeks(evidence.first_steps.steps_of_weeks),
         *compare_consents(evidence.consents),
         *compare_opt_outs(evidence.opt_outs_loaded, evidence.opt_outs_found),
     ]

@@ -12,7 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.comparisons.activation import compare_activated, compare_steps
+from bench.comparisons.activation import (
+    compare_activated,
+    compare_steps_of_first_days,
+    compare_steps_of_weeks,
+)
 from bench.comparisons.business import (
     compare_customers,
     compare_labels,
@@ -512,10 +516,22 @@ def test_steps_to_activation_are_those_of_the_first_day() -> None:
             "found_is_activated": pd.Series([True, False, False], dtype=object),
         }
     )
-    counted, differ, activated = compare_steps(steps)
+    counted, differ, activated = compare_steps_of_weeks(steps)
     assert (counted.planted, counted.found, counted.holds) == (14, 14, True)
     assert (differ.found, differ.detail["customers"]) == (2, ["b", "c"])
     assert (activated.found, activated.detail["activated"]) == (1, 2)
+    first_days = pd.DataFrame(
+        {
+            "customer_id": ["a", "a", "b", "b"],
+            "event_name": ["signed_up", "email_verified"] * 2,
+            "planted": [True, True, True, False],
+            "found": [True, False, True, True],
+        }
+    )
+    counted, differ = compare_steps_of_first_days(first_days)
+    assert (counted.planted, counted.found) == (3, 3)
+    assert counted.detail["by_step"]["email_verified"] == {"planted": 1, "found": 1}
+    assert (differ.found, differ.detail["customers"]) == (2, ["a", "b"])
     (both,) = compare_activated(
         pd.DataFrame({"planted": [True, True, False], "found": pd.Series([True, None, True], dtype=object)})
     )
@@ -722,7 +738,7 @@ def test_counts_of_a_reviewed_world_are_exact(reviewed: Business) -> None:
         "tickets of 90 days",
         "messages sent",
         "cancellations among the outcomes",
-        "steps to activation, of customers who came once",
+        "steps to activation on the day of the sign-up",
         "consents",
         "opt-outs",
     ):
