@@ -107,9 +107,11 @@ class _Cut:
 
 
 @contextmanager
-def new_history(models: CompiledModels, folder: Path, business: Business) -> Iterator[History]:
-    """A business before its first file."""
-    workspace = new_workspace(folder / str(next(_numbers)), **business.settings)
+def new_history(
+    models: CompiledModels, folder: Path, business: Business, **settings: str
+) -> Iterator[History]:
+    """A business before its first file; keys of review.toml given here are replaced, too."""
+    workspace = new_workspace(folder / str(next(_numbers)), **business.settings, **settings)
     with models.new_warehouse(workspace.settings) as warehouse:
         yield History(models, workspace, warehouse)
 
