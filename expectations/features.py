@@ -177,7 +177,13 @@ def customer_weeks(review_week: date) -> TablePromises:
                 "engagement_level", "Every customer has a level of engagement: its rules end in an else."
             ),
             never_null("lifecycle_stage", "Every customer has a stage: its rules end in an else."),
-            never_null("usage_trend", "Every customer has a trend, be it too_short."),
+            no_row_where(
+                "trends_are_those_of_core_events",
+                "(usage_trend is null) <> (core_events_28d is null)",
+                "Every customer has a trend, be it too_short, where events.csv lists a core event.",
+                shown=(*KEYS, "usage_trend", "core_events_28d"),
+                column="usage_trend",
+            ),
             never_null("is_scorable", "Who is scored has to be said of every customer."),
             one_of("usage_trend", USAGE_TRENDS, "Marts, reports and playbooks know these trends only."),
             one_of(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from pipeline.errors import SettingsError
+from pipeline.settings import REVIEW_FILE
 from pipeline.workspace import Workspace
 
 EVENT_FIELDS = ("event_name", "category", "feature", "is_activity", "is_core", "activation_step")
@@ -58,6 +59,10 @@ SEGMENTS = {
         "no_orders",
     ),
 }
+# The event that ends a subscription.
+CANCELLATION = "subscription_cancelled"
+# The scheme of the workspace's own segments.
+OWN_SCHEME = "own"
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -98,8 +103,30 @@ def read_events(path: Path) -> list[dict[str, str]]:
     return [row for _, row in rows]
 
 
-def read_playbook(path: Path) -> list[dict[str, str]]:
-    """The actions, in the order in which they are preferred. Raises SettingsError."""
+def read_events_of(workspace: Workspace) -> list[dict[str, str]]:
+    """The event taxonomy of a workspace, with which its churn can be observed. Raises SettingsError."""
+    events = read_events(workspace.events_file)
+    definition = workspace.settings.churn.definition
+    if definition == "cancellation":
+        is_observed = any(row["event_name"] == CANCELLATION for row in events)
+        missing, remedy = f"does not list {CANCELLATION}", "List it"
+    else:
+        is_observed = any(row["is_core"] == "true" for row in events)
+        missing, remedy = "lists no core event", "Set is_core to true for what customers live on"
+    if not is_observed:
+        raise SettingsError(
+            f"{workspace.folder / REVIEW_FILE}: churn.definition is {definition!r}, and "
+            f"{workspace.events_file} {missing}, so nobody's churn could be told. {remedy}, or choose the "
+            "other definition."
+        )
+    return events
+
+
+def read_playbook(path: Path, own_segments: Collection[str] = ()) -> list[dict[str, str]]:
+    """The actions, in the order in which they are preferred. Raises SettingsError.
+
+    `own_segments`: the names of the workspace's own segments, which `own:NAME` applies to.
+    """
     rows = _read(path, PLAYBOOK_FIELDS)
     seen: dict[str, int] = {}
     for line, row in rows:
@@ -116,11 +143,18 @@ def read_playbook(path: Path) -> list[dict[str, str]]:
         scheme, colon, segment = row["applies_to"].partition(":")
         if scheme == "cluster_name" and segment:
             pass
+        elif scheme == OWN_SCHEME:
+            if segment not in own_segments:
+                known = ", ".join(own_segments) or "none"
+                raise fail(
+                    f"applies_to is {row['applies_to']!r}, and review.toml has no such segment; give one of "
+                    f"its [[segments]] ({known}), or add it there"
+                )
         elif not colon or scheme not in SEGMENTS or segment not in SEGMENTS[scheme]:
             example = f"{scheme}:{SEGMENTS[scheme][0]}" if scheme in SEGMENTS else "churn_band:high"
             raise fail(
                 f"applies_to is {row['applies_to']!r}; give SCHEME:SEGMENT with a scheme of "
-                f"{', '.join(SEGMENTS)} or cluster_name, such as {example}"
+                f"{', '.join(SEGMENTS)}, cluster_name or {OWN_SCHEME}, such as {example}"
             )
         _number(row, "cost", fail, 0, 1e9)
         _number(row, "assumed_uplift", fail, 0, 1)
@@ -129,10 +163,15 @@ def read_playbook(path: Path) -> list[dict[str, str]]:
     return [row for _, row in rows]
 
 
+def read_workspace_playbook(workspace: Workspace) -> list[dict[str, str]]:
+    """The actions of a workspace, which may apply to its own segments. Raises SettingsError."""
+    return read_playbook(workspace.playbook_file, [segment.name for segment in workspace.settings.segments])
+
+
 def write_seeds(workspace: Workspace, folder: Path) -> None:
     """Write the validated catalogues where dbt reads them as seeds."""
     events = read_events(workspace.events_file)
-    playbook = read_playbook(workspace.playbook_file)
+    playbook = read_workspace_playbook(workspace)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / "events.csv", EVENT_FIELDS, events)
     numbered = [{"position": str(number), **row} for number, row in enumerate(playbook, start=1)]

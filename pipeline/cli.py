@@ -138,6 +138,22 @@ def run(
         _say_where(found)
 
 
+@app.command()
+@_in_words
+def backfill(
+    first: Annotated[str, typer.Option("--from", help="Any day of the first week (YYYY-MM-DD).")],
+    last: Annotated[str, typer.Option("--to", help="Any day of the last week (YYYY-MM-DD).")],
+    workspace: WorkspaceOption = "demo",
+) -> None:
+    """Review week after week, each with its own publication; called again, it goes on where it ended."""
+    from pipeline.backfill import run_backfill
+    from pipeline.weeks import parse_week
+
+    found = find_workspace(workspace)
+    run_backfill(found, parse_week(first, "--from"), parse_week(last, "--to"), _console())
+    _say_where(found)
+
+
 def _say_where(workspace: Workspace) -> None:
     console = _console()
     for title, path in (
@@ -228,7 +244,7 @@ def init(
     new: Annotated[str, typer.Argument(metavar="NAME|PATH", help="Name below workspaces/, or a path.")],
     source: Annotated[str, typer.Option("--from", help="The workspace to start from.")] = "demo",
 ) -> None:
-    """Make a new workspace: a copy of another's review.toml, events.csv and playbook.csv."""
+    """Make a new workspace: a copy of another's review.toml, events.csv, playbook.csv and own features."""
     from pipeline.newworkspace import make_workspace
 
     folder = make_workspace(new, find_workspace(source))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,26 @@ class DbtProject:
         # as deep as that path climbs, so that nothing is written outside of it.
         climbs = Path(self.seeds_from_project).parts.count("..")
         self.target = workspace.build.joinpath("dbt_target", *["target"] * climbs)
+        # Beside the seeds, so that what was said of their depth holds for it, too.
+        self.own_models = workspace.build / "own_models"
         self.database = workspace.build_database
         self._runner: Any = None
 
-    def build(self, *folders: str, full_refresh: bool = False) -> int:
+    def build(self, *folders: str, own: Sequence[str] = (), full_refresh: bool = False) -> int:
         """Build the models of some folders and run their tests; the number of nodes that ran.
 
-        Raises BrokenPromiseError where a test fails, VitalsError where a model cannot be built.
+        `own`: folders of what the workspace adds. Raises BrokenPromiseError where a test fails, VitalsError
+        where a model cannot be built.
         """
-        selected = ["--select", *(f"path:models/{folder}" for folder in folders)]
+        selected = [f"path:models/{folder}" for folder in folders] + [f"fqn:vitals.{each}" for each in own]
         options = ["--indirect-selection", "buildable", "--exclude-resource-type", "unit_test"]
         if full_refresh:
             options.append("--full-refresh")
-        return self._invoke(["build", *selected, *options])
+        return self._invoke(["build", "--select", *selected, *options])
+
+    def try_own_models(self) -> int:
+        """Run the unit tests of what the workspace adds, as `build` runs data tests; their number."""
+        return self._invoke(["test", "--select", "fqn:vitals.own_models,test_type:unit"])
 
     def seed(self) -> int:
         """Load events.csv, playbook.csv and the engine's own seeds."""
@@ -45,6 +53,7 @@ class DbtProject:
         os.environ.update(
             VITALS_BUILD_DATABASE=str(self.database),
             VITALS_SEEDS=self.seeds_from_project,
+            VITALS_OWN_MODELS=os.path.relpath(self.own_models, DBT_FOLDER),
             DBT_TARGET_PATH=str(self.target),
             DBT_LOG_PATH=str(self.target / "logs"),
             DBT_SEND_ANONYMOUS_USAGE_STATS="false",
@@ -76,6 +85,8 @@ class DbtProject:
 
 def _broken(result: Any) -> str:
     node = result.node
+    if node.resource_type == "unit_test":
+        return f"the unit test {node.name} does not get what it expects: {_first_lines(result.message, 12)}"
     what = (node.description or "").strip() or node.name.replace("_", " ")
     where = ", ".join(name.split(".")[-1] for name in node.depends_on.nodes) or node.name
     return f"{where}: the check '{what}' found {result.failures or 0:,} rows."

@@ -44,8 +44,11 @@ class StepDisplay:
 
 
 @contextmanager
-def show_step(console: Console, step: str) -> Iterator[StepDisplay]:
-    """Show a step from its start to its line of summary (set `summary` on what is yielded)."""
+def show_step(console: Console, step: str, *, in_a_line: bool = True) -> Iterator[StepDisplay]:
+    """Show a step from its start to its line of summary (set `summary` on what is yielded).
+
+    Without `in_a_line` the line is left out: whoever runs many steps sums them up.
+    """
     display = StepDisplay(console, step)
     started = time.monotonic()
     if console.is_terminal:
@@ -63,6 +66,8 @@ def show_step(console: Console, step: str) -> Iterator[StepDisplay]:
             yield display
     else:
         yield display
+    if not in_a_line:
+        return
     seconds = time.monotonic() - started
     console.print(
         f"{step:<9}{seconds:6.1f} s  {display.summary}", markup=False, highlight=False, soft_wrap=True

@@ -6,13 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import pandas
 
-from pipeline.builtwith import built_with
+from pipeline.builtwith import built_with, sorted_with
 from pipeline.catalogue import write_seeds
 from pipeline.display import StepDisplay
+from pipeline.extension.building import build_features, sort_into_segments, write_models
 from pipeline.quality import check_promises
 from pipeline.settings import Settings
+from pipeline.tables import create_tables
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import WEEK, WeekPlan, plan_weeks, week_bounds
+
+# How many events that events.csv misses are named in the note about them.
+UNLISTED_NAMED = 5
 
 if TYPE_CHECKING:
     from pipeline.review import Review
@@ -23,6 +28,7 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     warehouse, settings = review.warehouse, review.settings
     _check_that_the_week_came(review, display)
     write_seeds(review.workspace, review.dbt.seeds)
+    write_models(review.extension, review.dbt.own_models)
     wanted = built_with(review)
     is_rebuild = _forget_if_built_otherwise(warehouse, display, wanted)
     plan = plan_weeks(warehouse, settings, review.review_week)
@@ -35,7 +41,8 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     display.update(f"building {len(plan.build)} weeks")
     forget_weeks_to_build(warehouse, plan)
     review.dbt.seed()
-    nodes = review.dbt.build("staging", "intermediate", "features", full_refresh=is_rebuild)
+    nodes = build_features(review, display, plan.build, is_rebuild=is_rebuild)
+    _sort_into_segments(review, display, plan, is_rebuild=is_rebuild)
     with warehouse.transaction():
         record_built_weeks(warehouse, plan, through)
         warehouse.run("delete from ops.built_with where part = 'features'")
@@ -54,6 +61,7 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         run_id=review.run_id,
         review_week=review.review_week,
     )
+    _name_unlisted_events(review, display)
     customers = warehouse.value(
         "select count(*) from features.customer_weeks where review_week = ?", [review.review_week]
     )
@@ -130,7 +138,7 @@ def _forget_if_built_otherwise(warehouse: Warehouse, display: StepDisplay, wante
         return False
     if known is not None:
         display.notice(
-            "review.toml, events.csv or the models changed in what they build: "
+            "review.toml, events.csv, the models or own features changed in what they build: "
             "staging, intermediate and features are built anew from raw."
         )
     with warehouse.transaction():
@@ -139,7 +147,45 @@ def _forget_if_built_otherwise(warehouse: Warehouse, display: StepDisplay, wante
         for schema in ("features", "intermediate", "staging"):
             warehouse.run(f"drop schema if exists {schema} cascade")
             warehouse.run(f"create schema {schema}")
+    create_tables(warehouse)
     return True
+
+
+def _sort_into_segments(review: Review, display: StepDisplay, plan: WeekPlan, *, is_rebuild: bool) -> None:
+    """The weeks that were built, and all kept ones where the own segments changed."""
+    warehouse, wanted = review.warehouse, sorted_with(review)
+    known = warehouse.value("select settings_hash from ops.built_with where part = 'segments'")
+    if known is not None and known != wanted and not is_rebuild:
+        display.notice(
+            f"[[segments]] of review.toml changed: the {len(plan.keep)} kept weeks are sorted into them anew."
+        )
+    warehouse.run("delete from ops.built_with where part = 'segments'")
+    sort_into_segments(review, plan.build if known == wanted else None)
+    warehouse.run("insert into ops.built_with values ('segments', ?)", [wanted])
+
+
+def _name_unlisted_events(review: Review, display: StepDisplay) -> None:
+    """Note which events of the reviewed week events.csv misses, the most frequent first."""
+    starts_at, ends_at = week_bounds(review.review_week, review.settings.time_zone)
+    unlisted = review.warehouse.rows(
+        """
+        select event_name, count(*) as times
+        from raw.events
+        where
+            occurred_at >= $starts_at and occurred_at < $ends_at and not is_late
+            and event_name not in (select event_name from staging.events)
+        group by event_name order by times desc, event_name
+        """,
+        {"starts_at": starts_at, "ends_at": ends_at},
+    )
+    if not unlisted:
+        return
+    named = ", ".join(f"{name} ({times:,})" for name, times in unlisted[:UNLISTED_NAMED])
+    more = f" and {len(unlisted) - UNLISTED_NAMED} more" if len(unlisted) > UNLISTED_NAMED else ""
+    display.notice(
+        f"events.csv does not list {named}{more}; these events of the week are counted in "
+        "ops.event_counts_daily and are no activity. List them if they mean something."
+    )
 
 
 def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPlan) -> None:

@@ -11,6 +11,7 @@ import pandas
 
 from pipeline.display import StepDisplay
 from pipeline.errors import SettingsError, VitalsError
+from pipeline.extension.building import feature_rows
 from pipeline.quality import check_promises
 from pipeline.settings import REVIEW_FILE
 from pipeline.weeks import WEEK
@@ -210,7 +211,7 @@ def _check_health_columns(review: Review) -> None:
         review.warehouse.rows(
             """
             select column_name, data_type from information_schema.columns
-            where table_schema = 'features' and table_name = 'customer_weeks'
+            where table_schema = 'features' and table_name in ('customer_weeks', 'own_features')
             """
         )
     )
@@ -220,7 +221,8 @@ def _check_health_columns(review: Review) -> None:
             what = "is no column" if kind is None else f"is a {kind} column"
             raise SettingsError(
                 f"{review.workspace.folder / REVIEW_FILE}: the health component {component.name} reads "
-                f"{component.column!r}, which {what} of features.customer_weeks; give a column of numbers."
+                f"{component.column!r}, which {what} of features.customer_weeks or of "
+                "the workspace's own features; give a column of numbers."
             )
 
 
@@ -236,8 +238,8 @@ def _replace_scores(review: Review, table: str, scores: pandas.DataFrame | None)
 def _living_customers(review: Review) -> pandas.DataFrame:
     """The feature rows of the week of everybody who has not churned: only they are scored."""
     return review.warehouse.frame(
-        """
-        select * from features.customer_weeks
+        f"""
+        select * from ({feature_rows(review.warehouse)}) as feature_rows
         where review_week = ? and lifecycle_stage <> 'churned'
         order by customer_id
         """,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.catalogue import read_playbook, write_seeds
+from pipeline.catalogue import read_workspace_playbook, write_seeds
 from pipeline.display import StepDisplay
 from pipeline.quality import check_promises
 
@@ -36,7 +36,7 @@ def marts_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     write_seeds(review.workspace, review.dbt.seeds)
     display.update("building what people read")
     review.dbt.seed()
-    nodes = review.dbt.build("marts", "ops")
+    nodes = review.dbt.build("marts", "ops", own=("own_marts",) if review.extension.models else ())
 
     from expectations import marts as promises
 
@@ -48,7 +48,7 @@ def marts_step(review: Review, display: StepDisplay) -> dict[str, Any]:
             history_weeks=settings.marts.history_weeks,
             owner_teams={
                 action["action_id"]: action["owner_team"]
-                for action in read_playbook(review.workspace.playbook_file)
+                for action in read_workspace_playbook(review.workspace)
             },
             capacity_per_owner_team=settings.interventions.capacity_per_owner_team,
         ),

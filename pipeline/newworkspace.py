@@ -13,7 +13,7 @@ FILES = ("review.toml", "events.csv", "playbook.csv")
 
 
 def make_workspace(name_or_path: str, source: Workspace) -> Path:
-    """Copy review.toml, events.csv and playbook.csv into a new folder; its path.
+    """Copy review.toml, events.csv, playbook.csv and own features into a new folder; its path.
 
     Raises UsageError where the folder is there already or the name is none.
     """
@@ -30,6 +30,8 @@ def make_workspace(name_or_path: str, source: Workspace) -> Path:
         (folder / "data" / "landing").mkdir(parents=True)
         for file in FILES:
             shutil.copyfile(source.folder / file, folder / file)
+        if source.features_folder.is_dir():
+            shutil.copytree(source.features_folder, folder / source.features_folder.name)
         (folder / ".gitignore").write_text("data/\n", encoding="utf-8")
     except OSError as error:
         raise UsageError(

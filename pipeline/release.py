@@ -31,6 +31,8 @@ PUBLISHED_MARTS = (
     "metrics_weekly",
     "interventions",
 )
+# Where the workspace has columns of its own.
+PUBLISHED_OWN_MARTS = ("own_features",)
 # What the pipeline keeps for itself in ops (run_parameters, built_weeks …) is no reader's business.
 PUBLISHED_OPS = (
     "loads",
@@ -100,7 +102,7 @@ def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     _remove_old(workspace.releases, release)
     megabytes = (release / "warehouse.duckdb").stat().st_size / 1e6
     display.summary = f"release {release.name}: {rows:,} rows, {megabytes:.1f} MB"
-    return {"rows": rows, "megabytes": round(megabytes, 3)}
+    return {"release": release.name, "rows": rows, "megabytes": round(megabytes, 3)}
 
 
 def _release_name(review: Review) -> str:
@@ -126,7 +128,8 @@ def _copy_tables(review: Review, path: Path) -> int:
     warehouse.run(f"attach '{escaped}' as release (storage_version '{PUBLISHED_STORAGE_VERSION}')")
     try:
         total = 0
-        for schema, tables in (("marts", PUBLISHED_MARTS), ("ops", PUBLISHED_OPS)):
+        marts = PUBLISHED_MARTS + (PUBLISHED_OWN_MARTS if review.extension.models else ())
+        for schema, tables in (("marts", marts), ("ops", PUBLISHED_OPS)):
             warehouse.run(f"create schema release.{schema}")
             for table in tables:
                 warehouse.run(f"create table release.{schema}.{table} as select * from {schema}.{table}")

@@ -10,15 +10,15 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from pipeline.builtwith import built_with
-from pipeline.catalogue import read_events, read_playbook
+from pipeline.builtwith import built_with, published_with, sorted_with
+from pipeline.catalogue import read_events_of, read_workspace_playbook
 from pipeline.dbt import DbtProject
 from pipeline.display import StepDisplay, show_step
 from pipeline.errors import UsageError, VitalsError
@@ -28,6 +28,9 @@ from pipeline.tables import create_tables
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import choose_week
 from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipeline.extension.reading import Extension
 
 STEPS = ("load", "features", "train", "score", "marts", "report", "publish")
 RUN_ID_VARIABLE = "VITALS_RUN_ID"
@@ -43,6 +46,8 @@ class Review:
     asked_week: date | None
     run_id: str
     log: RunLog
+    # What each step that is finished said of itself.
+    details: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def settings(self) -> Settings:
@@ -53,6 +58,14 @@ class Review:
         warehouse = Warehouse(self.workspace.build_database, self.settings.warehouse)
         create_tables(warehouse)
         return warehouse
+
+    @cached_property
+    def extension(self) -> Extension:
+        """What the workspace adds to the engine. Raises SettingsError where it cannot be used."""
+        # Imported when it runs: it reads YAML and tries SQL, which most commands need not.
+        from pipeline.extension.reading import read_extension
+
+        return read_extension(self.workspace)
 
     @cached_property
     def dbt(self) -> DbtProject:
@@ -94,6 +107,9 @@ class Review:
             self.warehouse.run("delete from ops.finished_steps")
         week = None if step == "load" else self.review_week
         self.warehouse.run("insert into ops.finished_steps values (?, ?, ?)", [step, week, self.run_id])
+        if step == "publish":
+            self.warehouse.run("delete from ops.published_with where review_week = ?", [week])
+            self.warehouse.run("insert into ops.published_with values (?, ?)", [week, published_with(self)])
 
     def _check_order(self, step: str) -> None:
         position = STEPS.index(step)
@@ -112,16 +128,19 @@ class Review:
         """What is there has to be built with the settings that are there."""
         part, builder = ("raw", "load") if step == "features" else ("features", "features")
         wanted = self.settings.load_hash() if part == "raw" else built_with(self)
-        known = self.warehouse.value("select settings_hash from ops.built_with where part = ?", [part])
-        if known != wanted:
+        hashes = dict(self.warehouse.rows("select part, settings_hash from ops.built_with"))
+        changed = hashes.get(part) != wanted
+        if step != "features":
+            changed = changed or hashes.get("segments") != sorted_with(self)
+        if changed:
             raise VitalsError(
-                f"{step} would go on with what was built before review.toml, events.csv or the models "
-                f"changed. Run `vitals {builder}` first, or `vitals run` for all steps."
+                f"{step} would go on with what was built before review.toml, events.csv, the models or "
+                f"own features changed. Run `vitals {builder}` first, or `vitals run` for all steps."
             )
 
-    def run_step(self, step: str, function: Step, console: Console) -> None:
+    def run_step(self, step: str, function: Step, console: Console, *, in_a_line: bool = True) -> None:
         """Run one step; VitalsError where it fails, and then nothing later counts as finished."""
-        with show_step(console, step) as display:
+        with show_step(console, step, in_a_line=in_a_line) as display:
             self._check_order(step)
             week = None if step == "load" else self.review_week
             self.log.write("step_started", step=step, review_week=week)
@@ -129,20 +148,32 @@ class Review:
             self._mark_started(step)
             details = function(self, display)
             self._mark_finished(step, details)
+            self.details[step] = details
             seconds = round(time.monotonic() - started, 3)
             self.log.write("step_finished", step=step, review_week=week, seconds=seconds, details=details)
 
 
 def run_review(
-    workspace: Workspace, steps: tuple[str, ...], asked_week: date | None, console: Console
+    workspace: Workspace,
+    steps: tuple[str, ...],
+    asked_week: date | None,
+    console: Console,
+    *,
+    run_id: str | None = None,
+    steps_in_lines: bool = True,
 ) -> Review:
-    """Run some consecutive steps of the review, in order. Raises VitalsError; nothing is published then."""
-    # Settings and catalogues are read before anything is opened or written.
+    """Run some consecutive steps of the review, in order. Raises VitalsError; nothing is published then.
+
+    `run_id`: by default the environment's, else one of the moment. `steps_in_lines`: a line for each step
+    that is done; without, only what a step has to note is said.
+    """
+    # Settings, catalogues and own features are read before anything is opened or written.
     settings = workspace.settings
-    read_events(workspace.events_file)
-    read_playbook(workspace.playbook_file)
-    run_id = _run_id()
+    read_events_of(workspace)
+    read_workspace_playbook(workspace)
+    run_id = run_id or choose_run_id()
     review = Review(workspace, asked_week, run_id, RunLog(workspace.run_log, run_id))
+    _ = review.extension
     try:
         review.log.write("run_started", steps=list(steps), customer=settings.customer)
     except OSError as error:
@@ -152,7 +183,7 @@ def run_review(
         ) from None
     try:
         for step in steps:
-            review.run_step(step, _step_function(step), console)
+            review.run_step(step, _step_function(step), console, in_a_line=steps_in_lines)
     except VitalsError as error:
         review.log.write("run_failed", message=str(error))
         raise
@@ -191,7 +222,8 @@ def _step_function(step: str) -> Step:
     return function
 
 
-def _run_id() -> str:
+def choose_run_id() -> str:
+    """The id that a scheduler gives in the environment, else the moment and the process."""
     given = os.environ.get(RUN_ID_VARIABLE)
     if given:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", given):

@@ -22,6 +22,21 @@ from pipeline.errors import SettingsError
 
 REVIEW_FILE = "review.toml"
 
+# The ways in which the engine divides customers, and the columns that hold them: no names for own segments.
+SCHEMES = (
+    "rfm",
+    "rfm_segment",
+    "lifecycle",
+    "lifecycle_stage",
+    "engagement",
+    "engagement_level",
+    "cluster",
+    "cluster_name",
+    "health_band",
+    "churn_band",
+    "own",
+)
+
 # The columns of raw.events that a source may fill; load_id and source are the loader's own.
 EVENT_COLUMNS = (
     "event_id",
@@ -383,6 +398,20 @@ class Interventions(_Frozen):
     holdout_share: Share
 
 
+class Segment(_Frozen):
+    """A segment of the workspace's own: those whose feature row of the week meets the condition."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")
+    # SQL over the columns of one feature row; pipeline/extension reads and tries it.
+    condition: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _no_scheme(self) -> Segment:
+        if self.name in SCHEMES:
+            raise ValueError(f"{self.name} is a scheme of segments already; give another name")
+        return self
+
+
 class Marts(_Frozen):
     """How much history readers get."""
 
@@ -417,21 +446,29 @@ class Settings(_Frozen):
     clusters: Clusters
     training: Training
     interventions: Interventions
+    segments: tuple[Segment, ...] = ()
     marts: Marts
     warehouse: Warehouse
 
     @model_validator(mode="before")
     @classmethod
     def _lists_are_tuples(cls, given: Any) -> Any:
-        if isinstance(given, dict) and isinstance(given.get("sources"), list):
-            given = {**given, "sources": tuple(given["sources"])}
-        return given
+        if not isinstance(given, dict):
+            return given
+        return {
+            key: tuple(value) if key in ("sources", "segments") and isinstance(value, list) else value
+            for key, value in given.items()
+        }
 
     @model_validator(mode="after")
-    def _source_names_differ(self) -> Settings:
-        names = [source.name for source in self.sources]
-        if len(set(names)) != len(names):
-            raise ValueError("two sources have the same name")
+    def _names_differ(self) -> Settings:
+        for kind, names in (
+            ("sources", [source.name for source in self.sources]),
+            ("segments", [segment.name for segment in self.segments]),
+        ):
+            if len(set(names)) != len(names):
+                twice = next(name for name in names if names.count(name) > 1)
+                raise ValueError(f"two {kind} have the name {twice!r}; give each its own")
         return self
 
     def load_hash(self) -> str:
@@ -453,6 +490,14 @@ class Settings(_Frozen):
             },
         )
         return _digest([kept, self.churn.definition, self.churn.horizon_days])
+
+    def segments_hash(self) -> str:
+        """Hash of the own segments: a change of it means sorting all kept weeks anew."""
+        return _digest([segment.model_dump() for segment in self.segments])
+
+    def publication_hash(self) -> str:
+        """Hash of what a publication depends on: all but what the engine may use of the machine."""
+        return _digest(self.model_dump(mode="json", exclude={"warehouse"}))
 
 
 def read_settings(folder: Path) -> Settings:

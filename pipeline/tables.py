@@ -21,6 +21,8 @@ create table if not exists scores.clusters (
     customer_id varchar, review_week date,
     cluster_id integer, cluster_name varchar, centrality_share double, model_version varchar
 );
+-- Who was in which segment of the workspace's own: members only, one row per customer, week and segment.
+create table if not exists features.own_segments (customer_id varchar, review_week date, segment varchar);
 create table if not exists ops.quality_checks (
     run_id varchar, review_week date, border varchar, table_name varchar, column_name varchar,
     expectation varchar, severity varchar, passed boolean, unexpected_count bigint, message varchar
@@ -40,6 +42,8 @@ create table if not exists ops.built_weeks (review_week date, through_load_id bi
 create table if not exists ops.reviewed_weeks (review_week date);
 -- Steps whose promises hold: a later step asks here whether the one before it is finished.
 create table if not exists ops.finished_steps (step varchar, review_week date, run_id varchar);
+-- With which settings, catalogues and models a week was published last: whether that still stands.
+create table if not exists ops.published_with (review_week date, settings_hash varchar);
 -- What raw and features were built with; a difference forces a rebuild.
 create table if not exists ops.built_with (part varchar, settings_hash varchar);
 """

@@ -121,6 +121,14 @@ class Warehouse:
             self.connection.execute(f"insert into {table} by name select * from rows_to_append")
 
 
+def scratch_database() -> duckdb.DuckDBPyConnection:
+    """An empty database in memory, closed to everything outside, on which SQL of a workspace is tried."""
+    connection = duckdb.connect(":memory:", config={"threads": 1})
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_external_access = false")
+    return connection
+
+
 def open_published(path: Path) -> duckdb.DuckDBPyConnection:
     """A published warehouse, read-only, closed to everything outside the file."""
     connection = duckdb.connect(str(path), read_only=True)

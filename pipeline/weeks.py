@@ -33,12 +33,12 @@ def week_bounds(review_week: date, time_zone: str) -> tuple[datetime, datetime]:
     return starts_at, ends_at
 
 
-def parse_week(text: str) -> date:
-    """The Monday of the week of a day written as YYYY-MM-DD. Raises UsageError."""
+def parse_week(text: str, option: str = "--week") -> date:
+    """The Monday of the week of a day written as YYYY-MM-DD, as given with an option. Raises UsageError."""
     try:
         return monday_of(date.fromisoformat(text))
     except ValueError:
-        raise UsageError(f"--week is {text!r}; give a day as YYYY-MM-DD, such as 2025-12-22.") from None
+        raise UsageError(f"{option} is {text!r}; give a day as YYYY-MM-DD, such as 2025-12-22.") from None
 
 
 @dataclass(frozen=True)
@@ -57,19 +57,9 @@ def choose_week(warehouse: Warehouse, settings: Settings, asked: date | None) ->
 
     Raises VitalsError where nothing is loaded, UsageError where the asked week lies outside the data.
     """
-    span = warehouse.rows(
-        f"select min({_LOCAL_DATE}), max({_LOCAL_DATE}) from raw.events where not is_late",
-        {"zone": settings.time_zone},
-    )[0]
-    if span[0] is None:
-        raise VitalsError("no event is loaded yet. Put files into landing and run `vitals load`.")
-    first_week, last_week = monday_of(span[0]), monday_of(span[1])
+    first_date, last_date = _loaded_span(warehouse, settings)
     if asked is not None:
-        if not first_week <= asked <= last_week:
-            raise UsageError(
-                f"the week of {asked} has no data: events are loaded from {span[0]} to {span[1]}. "
-                f"Give --week a day between them."
-            )
+        _check_inside(asked, "--week", first_date, last_date)
         return asked
     sunday = warehouse.value(
         f"""
@@ -83,7 +73,39 @@ def choose_week(warehouse: Warehouse, settings: Settings, asked: date | None) ->
     if sunday is not None:
         return monday_of(sunday)
     # A business that never trades on Sundays: the last week that was over when the last event came.
-    return max(first_week, last_week - WEEK)
+    return max(monday_of(first_date), monday_of(last_date) - WEEK)
+
+
+def weeks_between(warehouse: Warehouse, settings: Settings, first: date, last: date) -> tuple[date, ...]:
+    """The Mondays from one to another, both included.
+
+    Raises VitalsError where nothing is loaded, UsageError where one of the two lies outside the data.
+    """
+    first_date, last_date = _loaded_span(warehouse, settings)
+    _check_inside(first, "--from", first_date, last_date)
+    _check_inside(last, "--to", first_date, last_date)
+    return tuple(sorted(_range(first, last)))
+
+
+def _loaded_span(warehouse: Warehouse, settings: Settings) -> tuple[date, date]:
+    """Business dates of the first and the last event that counts."""
+    first_date, last_date = warehouse.rows(
+        f"select min({_LOCAL_DATE}), max({_LOCAL_DATE}) from raw.events where not is_late",
+        {"zone": settings.time_zone},
+    )[0]
+    if first_date is None:
+        raise VitalsError("no event is loaded yet. Put files into landing and run `vitals load`.")
+    return first_date, last_date
+
+
+def _check_inside(week: date, option: str, first_date: date, last_date: date) -> None:
+    if monday_of(first_date) <= week <= monday_of(last_date):
+        return
+    why = "lies before the data" if week < first_date else "lies in the future of the data"
+    raise UsageError(
+        f"the week of {week} has no data, it {why}: events are loaded from {first_date} to {last_date}. "
+        f"Give {option} a day between them."
+    )
 
 
 def plan_weeks(warehouse: Warehouse, settings: Settings, review_week: date) -> WeekPlan:

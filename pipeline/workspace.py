@@ -75,6 +75,11 @@ class Workspace:
     def playbook_file(self) -> Path:
         return self.folder / "playbook.csv"
 
+    @property
+    def features_folder(self) -> Path:
+        """Feature columns of the workspace's own; most workspaces have none."""
+        return self.folder / "features"
+
     @cached_property
     def settings(self) -> Settings:
         """Raises SettingsError where review.toml cannot be used."""

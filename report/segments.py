@@ -84,6 +84,7 @@ ABSENCES = {
     "rfm": "No orders are recorded here, so customers cannot be grouped by what they buy.",
     "cluster": "No clusters of behaviour were computed this week.",
     "health_band": "No customer has a health band this week.",
+    "own": "No customer is in a segment of your own this week.",
 }
 
 
@@ -99,6 +100,9 @@ def segments_section(header: ReviewHeader, tables: ReviewTables) -> Section:
         )
     ]
     lead = "Each customer is in one segment of each scheme. Changes are customers against the week before."
+    if texts(tables.segments_weekly, "scheme").eq("own").any():
+        blocks.append(distribution(header, tables.segments_weekly, "own", "Segments of your own", ()))
+        lead += " Your own segments may overlap, and leave customers out."
     return Section("segments", "Segments", lead, tuple(blocks))
 
 
@@ -129,7 +133,7 @@ def distribution(
         bars.append(
             Bar(
                 name=shortened(name_of(name), NAME_LENGTH),
-                meaning=MEANINGS[scheme].get(name, ""),
+                meaning=MEANINGS.get(scheme, {}).get(name, ""),
                 customers=decimal(count),
                 share=percent(share),
                 share_percent=f"{100 * share / widest:.1f}",

@@ -95,6 +95,9 @@ def copy_workspace(folder: Path, name: str = "demo") -> Business:
     (folder / "data" / "landing").mkdir(parents=True)
     for file in ("review.toml", "events.csv", "playbook.csv"):
         shutil.copyfile(WORKSPACES_FOLDER / name / file, folder / file)
+    own_features = WORKSPACES_FOLDER / name / "features"
+    if own_features.is_dir():
+        shutil.copytree(own_features, folder / "features")
     # Two judged weeks and small fits show what eight and large ones do, in a fraction of the time.
     review = folder / "review.toml"
     text = review.read_text(encoding="utf-8")

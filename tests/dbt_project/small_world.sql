@@ -204,6 +204,15 @@ select
     (['high_touch', 'automated', 'advocacy'])[cast(1 + number % 3 as integer)], 1, 'health-1'
 from range(30) as account (number);
 
+create schema features;
+create table features.own_segments (customer_id varchar, review_week date, segment varchar);
+insert into features.own_segments
+select 'account-' || account.number, date '2025-06-30' - cast(7 * week.number as integer), segment.name
+from range(40) as account (number)
+cross join range(6) as week (number)
+cross join (values ('even', 2), ('third', 3)) as segment (name, divisor)
+where account.number % segment.divisor = 0;
+
 create table ops.run_parameters as
 select
     date '2025-06-30' as review_week,

@@ -123,6 +123,9 @@ BREAKING_SQL: dict[str, str] = {
     "features.customer_weeks tickets_windows_lie_within_each_other": (
         "update features.customer_weeks set tickets_28d = tickets_90d + 1"
     ),
+    "features.customer_weeks trends_are_those_of_core_events": (
+        "update features.customer_weeks set usage_trend = null where customer_id = 'account_0'"
+    ),
     "features.customer_weeks core_events_and_active_days_are_activities": (
         "update features.customer_weeks set core_events_28d = activities_28d + 1"
     ),

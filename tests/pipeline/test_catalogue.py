@@ -53,6 +53,7 @@ def test_wrong_header_and_missing_file_are_named(tmp_path: Path) -> None:
     [
         ("call,Call,churn_band:huge,phone,1,0.1,7,sales,Hi\n", "churn_band:low"),
         ("call,Call,mood:bad,phone,1,0.1,7,sales,Hi\n", "churn_band:high"),
+        ("call,Call,own:vips,phone,1,0.1,7,sales,Hi\n", r"no such segment; .* \(big_spenders\)"),
         ("call,Call,churn_band:high,phone,-1,0.1,7,sales,Hi\n", "cost is '-1'"),
         ("call,Call,churn_band:high,phone,1,1.5,7,sales,Hi\n", "assumed_uplift is '1.5'"),
         ("call,Call,churn_band:high,phone,1,nan,7,sales,Hi\n", "assumed_uplift is 'nan'"),
@@ -65,7 +66,13 @@ def test_a_bad_action_is_named(tmp_path: Path, line: str, message: str) -> None:
     path = tmp_path / "playbook.csv"
     path.write_text(PLAYBOOK + line, encoding="utf-8")
     with pytest.raises(SettingsError, match=message):
-        read_playbook(path)
+        read_playbook(path, ["big_spenders"])
+
+
+def test_an_action_can_apply_to_an_own_segment(tmp_path: Path) -> None:
+    path = tmp_path / "playbook.csv"
+    path.write_text(PLAYBOOK + "call,Call,own:big_spenders,phone,1,0.1,7,sales,Hi\n", encoding="utf-8")
+    assert read_playbook(path, ["big_spenders"])[0]["applies_to"] == "own:big_spenders"
 
 
 @pytest.mark.parametrize("name", ["demo", "online_retail", "complete_journey"])

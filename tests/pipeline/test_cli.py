@@ -16,7 +16,7 @@ from pipeline.review import STEPS
 from pipeline.workspace import WORKSPACES_FOLDER
 
 runner = CliRunner()
-COMMANDS = ("simulate", "run", *STEPS, "status", "query", "init")
+COMMANDS = ("simulate", "run", "backfill", *STEPS, "status", "query", "init")
 
 
 @pytest.fixture
@@ -26,6 +26,7 @@ def workspace(tmp_path: Path) -> Path:
     folder.mkdir()
     for file in ("review.toml", "events.csv", "playbook.csv"):
         shutil.copyfile(WORKSPACES_FOLDER / "demo" / file, folder / file)
+    shutil.copytree(WORKSPACES_FOLDER / "demo" / "features", folder / "features")
     return folder
 
 
@@ -169,7 +170,11 @@ def test_init_copies_a_workspace_and_refuses_to_overwrite(tmp_path: Path) -> Non
     assert result.exit_code == 0, result.output
     for file in ("review.toml", "events.csv", "playbook.csv"):
         assert (new / file).read_bytes() == (WORKSPACES_FOLDER / "online_retail" / file).read_bytes()
+    assert not (new / "features").exists()
     assert "not empty" in _fails(["init", str(new), "--from", "demo"], 2)
+    richer = tmp_path / "richer"
+    assert runner.invoke(app, ["init", str(richer), "--from", "demo"]).exit_code == 0
+    assert (richer / "features" / "order_habits.sql").is_file()
     assert "is no name" in _fails(["init", "a b", "--from", "demo"], 2)
 
 

@@ -59,6 +59,7 @@ def test_a_review_writes_only_where_its_data_lies(reviewed: Business) -> None:
         "review.toml",
         "events.csv",
         "playbook.csv",
+        "features",
         "data",
     }
     assert {path.name for path in reviewed.data.iterdir()} == {
@@ -74,6 +75,7 @@ def test_a_review_writes_only_where_its_data_lies(reviewed: Business) -> None:
         "candidate",
         "models",
         "seeds",
+        "own_models",
         "dbt_target",
     }
 
@@ -256,12 +258,13 @@ def test_cutting_the_future_changes_no_column(reviewed: Business, tmp_path: Path
     assert dropped > 1000
     done = cut.vitals("run", "--to", "features", "--week", str(week))
     assert done.code == 0, done.said
-    query = f"select * from features.customer_weeks where review_week = date '{week}' order by customer_id"
-    columns = [name for name, *_ in reviewed.built("describe features.customer_weeks")]
-    whole, ended = reviewed.built(query), cut.built(query)
-    assert len(whole) == len(ended) > 50
-    for index, column in enumerate(columns):
-        assert [row[index] for row in whole] == [row[index] for row in ended], column
+    for table in ("features.customer_weeks", "features.own_features"):
+        query = f"select * from {table} where review_week = date '{week}' order by customer_id"
+        columns = [name for name, *_ in reviewed.built(f"describe {table}")]
+        whole, ended = reviewed.built(query), cut.built(query)
+        assert len(whole) == len(ended) > 50
+        for index, column in enumerate(columns):
+            assert [row[index] for row in whole] == [row[index] for row in ended], column
 
 
 def _is_later(line: str, end: datetime) -> bool:
@@ -390,9 +393,13 @@ def test_a_damaged_database_is_said(reviewed: Business, tmp_path: Path) -> None:
 
 
 def test_a_week_outside_the_data_is_refused(reviewed: Business, tmp_path: Path) -> None:
-    refused = copy_business(reviewed, tmp_path / "demo").vitals("features", "--week", "2031-01-01")
+    business = copy_business(reviewed, tmp_path / "demo")
+    refused = business.vitals("features", "--week", "2031-01-01")
     assert refused.code == 2
-    assert "has no data" in refused.said
+    assert "the week of 2030-12-30 has no data, it lies in the future of the data" in refused.said
+    refused = business.vitals("features", "--week", "2001-01-01")
+    assert refused.code == 2
+    assert "the week of 2001-01-01 has no data, it lies before the data" in refused.said
 
 
 def test_an_older_week_is_restated_and_the_marts_stay_at_the_newest(

@@ -92,3 +92,6 @@ def test_hashes_follow_what_they_decide(tmp_path: Path) -> None:
     assert shorter.build_hash() != plain.build_hash()
     named = read_settings(_changed(tmp_path, 'title = "Demo', 'title = "Another demo'))
     assert (named.load_hash(), named.build_hash()) == (plain.load_hash(), plain.build_hash())
+    assert len({each.publication_hash() for each in (plain, later, shorter, named)}) == 4
+    larger = read_settings(_changed(tmp_path, "threads = 2", "threads = 4"))
+    assert larger.publication_hash() == plain.publication_hash()

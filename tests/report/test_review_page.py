@@ -96,6 +96,21 @@ def test_segments_show_their_share_and_change(html: str) -> None:
     assert numbers == ["16.7 %", "1", "+1", "€1,000"]
 
 
+def test_segments_of_the_workspace_are_shown_where_there_are_some(
+    header: ReviewHeader, tables: ReviewTables, page: Page
+) -> None:
+    assert "Segments of your own" not in page.text
+    one = tables.segments_weekly.iloc[[0]]
+    own = one.assign(scheme="own", segment="big_spenders", review_week=header.review_week, customers=2)
+    both = pandas.concat([tables.segments_weekly, own.assign(customer_share=0.4)], ignore_index=True)
+    text = Page(render_page(header, replace(tables, segments_weekly=both))).text
+    assert "Segments of your own" in text
+    assert "Big spenders is the largest segment with 40.0 % of customers" in text
+    past = both.assign(review_week=both["review_week"].mask(both["scheme"] == "own", header.week_before))
+    text = Page(render_page(header, replace(tables, segments_weekly=past))).text
+    assert "No customer is in a segment of your own this week." in text
+
+
 def test_churn_names_what_is_at_stake(page: Page) -> None:
     text = page.text
     assert "2 customers (40.0 % of the scored) are at high risk; they stand for €600 (30.0 %)" in text

@@ -21,7 +21,7 @@ customer_histories as (
 
 ),
 
-merges as (
+user_merges as (
 
     select * from {{ ref('user_merges') }}
 
@@ -145,11 +145,11 @@ plan_changes_found as (
     select
         customer_id,
         review_week,
-        {% for change in plan_changes %}
-        min({{ change }}_date) over afterwards as next_{{ change }}_date{{
+    {% for change in plan_changes %}
+    min({{ change }}_date) over afterwards as next_{{ change }}_date{{
             "," if not loop.last
         }}
-        {% endfor %}
+    {% endfor %}
     from plan_days_and_questions
     window afterwards as (
         partition by subscriber_id
@@ -185,7 +185,7 @@ customers_to_look_at as (
     union
 
     select user_id as customer_id
-    from merges
+    from user_merges
 
 ),
 
@@ -230,12 +230,12 @@ questions_to_look_at as (
 merges_dated as (
 
     select
-        merges.user_id as customer_id,
-        merges.merged_into,
-        merges.steps,
-        cast({{ local_time("merges.merged_at", "maturities.time_zone") }} as date)
+        user_merges.user_id as customer_id,
+        user_merges.merged_into,
+        user_merges.steps,
+        cast({{ local_time("user_merges.merged_at", "maturities.time_zone") }} as date)
             as merged_date
-    from merges
+    from user_merges
     cross join maturities
 
 ),
@@ -256,7 +256,7 @@ customers_when_matured as (
     left join merges_dated
         on
             questions_to_look_at.customer_id = merges_dated.customer_id
-            and merges_dated.merged_date < questions_to_look_at.matures_on
+            and questions_to_look_at.matures_on > merges_dated.merged_date
     group by
         questions_to_look_at.customer_id,
         questions_to_look_at.review_week,

@@ -80,10 +80,12 @@ final as (
         usage.activities_7d > 0 as is_active_7d,
         history.days_since_last_activity,
         history.days_since_last_core_event,
-        {% for counted in ("activities", "core_events") %}
         {% for days in (7, 28, 90) %}
-        usage.{{ counted }}_{{ days }}d,
+        usage.activities_{{ days }}d,
         {% endfor %}
+        {% for days in (7, 28, 90) %}
+        case when event_kinds.has_core_events then usage.core_events_{{ days }}d end
+            as core_events_{{ days }}d,
         {% endfor %}
         {% for days in (7, 28, 90) %}
         cast(usage.active_days_{{ days }}d as integer) as active_days_{{ days }}d,
@@ -107,7 +109,8 @@ final as (
         usage.usage_change_28d,
         stages.usage_slope_8w,
         stages.usage_slope_12w,
-        stages.usage_trend,
+        case when event_kinds.has_core_events then stages.usage_trend end
+            as usage_trend,
         case when event_kinds.features_on_offer > 0 then usage.features_used_28d end
             as features_used_28d,
         {{ share_of("usage.features_used_28d", "event_kinds.features_on_offer") }}

@@ -296,12 +296,14 @@ final as (
         on
             days_with_events.customer_id = days_with_session_time.customer_id
             and days_with_events.local_date = days_with_session_time.local_date
-            and days_with_events.known_from_date = days_with_session_time.known_from_date
+            and days_with_events.known_from_date
+            = days_with_session_time.known_from_date
     left join days_with_session_starts
         on
             days_with_events.customer_id = days_with_session_starts.customer_id
             and days_with_events.local_date = days_with_session_starts.local_date
-            and days_with_events.known_from_date = days_with_session_starts.known_from_date
+            and days_with_events.known_from_date
+            = days_with_session_starts.known_from_date
     left join days_with_orders
         on
             days_with_events.customer_id = days_with_orders.customer_id
@@ -316,7 +318,8 @@ final as (
         on
             days_with_events.customer_id = days_with_support_events.customer_id
             and days_with_events.local_date = days_with_support_events.local_date
-            and days_with_events.known_from_date = days_with_support_events.known_from_date
+            and days_with_events.known_from_date
+            = days_with_support_events.known_from_date
     left join days_with_offers
         on
             days_with_events.customer_id = days_with_offers.customer_id

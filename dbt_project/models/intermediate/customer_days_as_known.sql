@@ -68,9 +68,9 @@ final as (
         customer_id,
         history_from_week,
         local_date,
-        {% for name, how, type in columns %}
-        {{ name }}{{ "," if not loop.last }}
-        {% endfor %}
+    {% for name, how, type in columns %}
+    {{ name }}{{ "," if not loop.last }}
+    {% endfor %}
     from days_in_histories
     where not has_late_days
 
@@ -80,9 +80,9 @@ final as (
         customer_id,
         history_from_week,
         local_date,
-        {% for name, how, type in columns %}
-        {{ whole_of_parts(name, how, type) }} as {{ name }}{{ "," if not loop.last }}
-        {% endfor %}
+    {% for name, how, type in columns %}
+    {{ whole_of_parts(name, how, type) }} as {{ name }}{{ "," if not loop.last }}
+    {% endfor %}
     from days_in_histories
     where has_late_days
     group by customer_id, history_from_week, local_date

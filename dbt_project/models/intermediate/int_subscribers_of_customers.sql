@@ -20,7 +20,7 @@ links as (
 
 ),
 
-merges as (
+user_merges as (
 
     select * from {{ ref('user_merges') }}
 
@@ -40,14 +40,14 @@ accounts_of_users as (
     union all
 
     select
-        merges.merged_into as customer_id,
+        user_merges.merged_into as customer_id,
         links.owner_id as account_id,
-        greatest(links.linked_at, merges.merged_at) as linked_at,
+        greatest(links.linked_at, user_merges.merged_at) as linked_at,
         links.is_shared
-    from merges
+    from user_merges
     inner join links
         on
-            merges.user_id = links.id
+            user_merges.user_id = links.id
             and links.id_type = 'user'
 
 ),

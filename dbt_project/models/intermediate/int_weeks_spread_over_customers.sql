@@ -65,7 +65,7 @@ final as (
             histories_of_run.first_week <= calendar_weeks.calendar_week
             and (
                 histories_of_run.history_until_week is null
-                or calendar_weeks.calendar_week < histories_of_run.history_until_week
+                or histories_of_run.history_until_week > calendar_weeks.calendar_week
             )
 
 )

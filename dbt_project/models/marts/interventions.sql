@@ -18,6 +18,12 @@ scored_weeks as (
 
 ),
 
+own_segments as (
+
+    select * from {{ source('features', 'own_segments') }}
+
+),
+
 customers_of_review as (
 
     select
@@ -40,8 +46,17 @@ segments_of_customers as (
         {{ column }} as segment
     from customers_of_review
     where {{ column }} is not null
-    {{ "union all" if not loop.last }}
+    union all
     {% endfor %}
+    select
+        customers_of_review.customer_id,
+        'own' as scheme,
+        own_segments.segment
+    from customers_of_review
+    inner join own_segments
+        on
+            customers_of_review.customer_id = own_segments.customer_id
+            and customers_of_review.review_week = own_segments.review_week
 
 ),
 
@@ -133,7 +148,7 @@ final as (
         actions_ranked.priority_score,
         actions_ranked.title,
         {{ reason_in_words(
-            "actions_ranked.scheme",
+            "case when actions_ranked.scheme = 'own' then 'segment' else actions_ranked.scheme end",
             "actions_ranked.segment",
             "actions_ranked.churn_probability",
             "actions_ranked.health_score",

@@ -11,12 +11,23 @@ final as (
     select
         cast(count(distinct feature) as integer) as features_on_offer,
 
+        coalesce(bool_or(is_core), false) as has_core_events,
         coalesce(bool_or(event_name = 'page_viewed'), false) as has_pages,
         coalesce(bool_or(event_name = 'order_completed'), false) as has_orders,
         coalesce(bool_or(event_name = 'order_refunded'), false) as has_refunds,
         coalesce(bool_or(event_name = 'ticket_opened'), false) as has_tickets,
-        coalesce(bool_or(event_name = 'subscription_started'), false)
-            as has_subscriptions,
+        coalesce(
+            bool_or(
+                event_name in (
+                    'subscription_started',
+                    'subscription_upgraded',
+                    'subscription_downgraded',
+                    'subscription_renewed',
+                    'subscription_cancelled'
+                )
+            ),
+            false
+        ) as has_subscriptions,
         coalesce(bool_or(event_name = 'team_member_joined'), false) as has_teams,
         coalesce(bool_or(event_name = 'message_sent'), false) as has_messages,
         coalesce(bool_or(event_name = 'message_opened'), false) as has_message_opens,

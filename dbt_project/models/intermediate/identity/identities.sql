@@ -18,7 +18,7 @@ links as (
 
 ),
 
-merges as (
+user_merges as (
 
     select * from {{ ref('user_merges') }}
 
@@ -50,20 +50,20 @@ own_ids as (
 
 ),
 
--- Which customer a user is, where users are the customers: first itself, then whoever it
--- merged into.
+-- Which customer a user is, where users are the customers: first itself, then whoever
+-- it merged into.
 users_before_merging as (
 
     select
         own_ids.id as user_id,
         own_ids.id as customer_id,
         own_ids.known_from_at as customer_from_at,
-        merges.merged_at as customer_until_at
+        user_merges.merged_at as customer_until_at
     from own_ids
-    left join merges
+    left join user_merges
         on
-            own_ids.id = merges.user_id
-            and merges.steps = 1
+            own_ids.id = user_merges.user_id
+            and user_merges.steps = 1
     where own_ids.id_type = 'user'
 
 ),
@@ -80,17 +80,17 @@ customers_of_users as (
     union all
 
     select
-        merges.user_id,
-        merges.merged_into as customer_id,
-        merges.merged_at as customer_from_at,
-        merges.merged_until_at as customer_until_at
-    from merges
+        user_merges.user_id,
+        user_merges.merged_into as customer_id,
+        user_merges.merged_at as customer_from_at,
+        user_merges.merged_until_at as customer_until_at
+    from user_merges
     cross join run_parameters
     where
         run_parameters.customer_kind = 'user'
         and (
-            merges.merged_until_at is null
-            or merges.merged_until_at > merges.merged_at
+            user_merges.merged_until_at is null
+            or user_merges.merged_until_at > user_merges.merged_at
         )
 
 ),
@@ -103,7 +103,7 @@ members_of_families as (
         user_id,
         merged_into as member_of,
         merged_at
-    from merges
+    from user_merges
 
     union all
 
@@ -111,7 +111,7 @@ members_of_families as (
         merged_into as user_id,
         merged_into as member_of,
         cast(null as timestamp) as merged_at
-    from merges
+    from user_merges
 
 ),
 
@@ -328,12 +328,12 @@ all_ids as (
         false as is_shared,
         false as is_linked
     from own_ids
-    left join merges
+    left join user_merges
         on
             own_ids.id_type = 'user'
-            and own_ids.id = merges.user_id
-            and merges.steps = 1
-    where merges.user_id is null
+            and own_ids.id = user_merges.user_id
+            and user_merges.steps = 1
+    where user_merges.user_id is null
 
 ),
 
@@ -346,7 +346,8 @@ final as (
         all_ids.user_id,
         all_ids.known_from_at,
         cast(
-            {{ local_time("all_ids.known_from_at", "run_parameters.time_zone") }} as date
+            {{ local_time("all_ids.known_from_at", "run_parameters.time_zone") }}
+            as date
         ) as known_from_date,
         all_ids.applies_from_at,
         all_ids.applies_until_at,

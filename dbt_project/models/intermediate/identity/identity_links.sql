@@ -89,7 +89,7 @@ owners_numbered as (
         count(*) over (partition by id_type, id) as owners,
         row_number() over (
             partition by id_type, id
-            order by first_named_at, owner_type desc, owner_id
+            order by first_named_at asc, owner_type desc, owner_id asc
         ) as owner_number
     from owners
 

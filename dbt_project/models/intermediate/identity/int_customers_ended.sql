@@ -8,7 +8,7 @@ run_parameters as (
 
 ),
 
-merges as (
+user_merges as (
 
     select * from {{ ref('user_merges') }}
 
@@ -23,13 +23,14 @@ test_customers as (
 customers_ended as (
 
     select
-        merges.user_id as customer_id,
+        user_merges.user_id as customer_id,
         cast(
-            {{ local_time("merges.merged_at", "run_parameters.time_zone") }} as date
+            {{ local_time("user_merges.merged_at", "run_parameters.time_zone") }}
+            as date
         ) as ended_date,
-        merges.merged_into,
-        merges.steps
-    from merges
+        user_merges.merged_into,
+        user_merges.steps
+    from user_merges
     cross join run_parameters
     where run_parameters.customer_kind = 'user'
 

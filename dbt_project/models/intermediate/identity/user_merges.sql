@@ -6,7 +6,7 @@ claims as (
 
 ),
 
-merges as (
+accepted_claims as (
 
     select
         user_id,
@@ -25,18 +25,18 @@ paths as (
         merged_into,
         merged_at,
         1 as steps
-    from merges
+    from accepted_claims
 
     union all
 
     select
         paths.user_id,
-        merges.merged_into,
-        greatest(paths.merged_at, merges.merged_at) as merged_at,
+        accepted_claims.merged_into,
+        greatest(paths.merged_at, accepted_claims.merged_at) as merged_at,
         paths.steps + 1 as steps
     from paths
-    inner join merges
-        on paths.merged_into = merges.user_id
+    inner join accepted_claims
+        on paths.merged_into = accepted_claims.user_id
 
 ),
 

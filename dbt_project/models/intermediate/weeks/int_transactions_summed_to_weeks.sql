@@ -197,12 +197,14 @@ weeks_in_order as (
     left join categories_summed
         on
             customers_by_week.customer_id = categories_summed.customer_id
-            and customers_by_week.history_from_week = categories_summed.history_from_week
+            and customers_by_week.history_from_week
+            = categories_summed.history_from_week
             and customers_by_week.calendar_week = categories_summed.review_week
     left join payment_methods_summed
         on
             customers_by_week.customer_id = payment_methods_summed.customer_id
-            and customers_by_week.history_from_week = payment_methods_summed.history_from_week
+            and customers_by_week.history_from_week
+            = payment_methods_summed.history_from_week
             and customers_by_week.calendar_week = payment_methods_summed.review_week
 
 ),
