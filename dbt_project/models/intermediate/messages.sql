@@ -50,6 +50,7 @@ final as (
         sendings_in_order.message_channel,
         sendings_in_order.topic,
         sendings_in_order.coupon,
+        sendings_in_order.offer_id,
 
         {{ hour_of("sendings_in_order.occurred_local_at") }} as sent_hour_local,
         {{ weekday_of("sendings_in_order.local_date") }} as sent_weekday,
