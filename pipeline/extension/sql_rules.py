@@ -128,7 +128,9 @@ class SqlRules:
         text = self.connection.execute("select json_serialize_sql(?)", [sql]).fetchall()[0][0]
         parsed = json.loads(text)
         if parsed["error"]:
-            raise RuleBrokenError(f"is no SELECT that can be read: {_in_a_line(parsed['error_message'])}")
+            if parsed["error_type"] == "not implemented":
+                raise RuleBrokenError("does more than read; give one SELECT")
+            raise RuleBrokenError(f"cannot be read as SQL: {_in_a_line(parsed['error_message'])}")
         if len(parsed["statements"]) != 1:
             raise RuleBrokenError("is more than one statement; give one SELECT")
         return parsed["statements"][0]["node"]

@@ -19,8 +19,9 @@ days_summed as (
     select
         customer_id,
         review_week,
-        {{ share_of("sum(case when weekday >= 6 then orders else 0 end)", "sum(orders)") }}
-            as weekend_order_share_365d
+        {{ share_of(
+            "sum(case when weekday >= 6 then orders else 0 end)", "sum(orders)"
+        ) }} as weekend_order_share_365d
     from days
     group by customer_id, review_week
 
