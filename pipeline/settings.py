@@ -90,13 +90,15 @@ class ColumnMapping(_Frozen):
     """How one column of raw.events is filled from a row of a source.
 
     Exactly one of: `from` (a column, or a dotted path in JSON), `value` (a constant), `product_of`
-    (columns multiplied, summed over the rows of a grouped event), `fields` (an object of columns).
+    (columns multiplied, summed over the rows of a grouped event), `fields` (an object of columns, and of
+    `constants` beside them).
     """
 
     from_: str | None = Field(default=None, alias="from")
     value: str | None = None
     product_of: tuple[str, ...] | None = None
     fields: dict[str, str] | None = None
+    constants: dict[str, str] = Field(default_factory=dict)
     remove_suffix: str | None = None
     when_prefix: dict[str, str] | None = None
     otherwise: str | None = None
@@ -117,6 +119,10 @@ class ColumnMapping(_Frozen):
         origins = [self.from_, self.value, self.product_of, self.fields]
         if sum(origin is not None for origin in origins) != 1:
             raise ValueError("give exactly one of from, value, product_of, fields")
+        if self.constants and self.fields is None:
+            raise ValueError("constants need `fields`, beside which they stand")
+        if twice := sorted(set(self.constants) & set(self.fields or {})):
+            raise ValueError(f"{twice[0]} is given by fields and by constants; keep one of them")
         if (self.when_prefix is not None or self.remove_suffix is not None) and self.from_ is None:
             raise ValueError("when_prefix and remove_suffix need `from`")
         if (self.when_prefix is None) != (self.otherwise is None):
@@ -136,18 +142,31 @@ class RowGroup(_Frozen):
     by: tuple[str, ...] = Field(min_length=1)
     items_property: str | None = None
     items: dict[str, str] = Field(default_factory=dict)
+    # Property of the event = the sum of these columns over all of its rows.
+    sums: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
     def _lists_are_tuples(cls, given: Any) -> Any:
         if isinstance(given, dict) and isinstance(given.get("by"), list):
             given = {**given, "by": tuple(given["by"])}
+        if isinstance(given, dict) and isinstance(given.get("sums"), dict):
+            sums = {
+                name: tuple(columns) if isinstance(columns, list) else columns
+                for name, columns in given["sums"].items()
+            }
+            given = {**given, "sums": sums}
         return given
 
     @model_validator(mode="after")
     def _items_have_a_name(self) -> RowGroup:
         if bool(self.items) != (self.items_property is not None):
             raise ValueError("items and items_property belong together")
+        for name, columns in self.sums.items():
+            if not columns:
+                raise ValueError(f"sums.{name} names no column to sum")
+            if name == self.items_property:
+                raise ValueError(f"{name} is the property of the items and cannot be a sum as well")
         return self
 
 
@@ -163,6 +182,8 @@ class Source(_Frozen):
     ignored_columns: tuple[str, ...] = ()
     # Identifying columns, hashed to an event_id where the source has no id of its own.
     id_columns: tuple[str, ...] = ()
+    # Columns that are numbers: members of objects that come from a table are texts without it.
+    number_columns: tuple[str, ...] = ()
     columns: dict[str, ColumnMapping]
     group: RowGroup | None = None
 
@@ -173,7 +194,8 @@ class Source(_Frozen):
             return given
         return {
             key: tuple(value)
-            if key in ("patterns", "ignored_columns", "id_columns") and isinstance(value, list)
+            if key in ("patterns", "ignored_columns", "id_columns", "number_columns")
+            and isinstance(value, list)
             else value
             for key, value in given.items()
         }
@@ -189,6 +211,10 @@ class Source(_Frozen):
             raise ValueError("event_name or event_type has to be mapped")
         if ("event_id" in self.columns) == bool(self.id_columns):
             raise ValueError("give either a mapping of event_id, or id_columns to make one from")
+        properties = self.columns.get("properties")
+        given = {**(properties.fields or {}), **properties.constants} if properties else {}
+        if twice := sorted(set(given) & set(self.group.sums if self.group else ())):
+            raise ValueError(f"the property {twice[0]} is a sum of the group and mapped; keep one of them")
         return self
 
 
@@ -197,6 +223,42 @@ class Sessions(_Frozen):
 
     timeout_minutes: int = Field(gt=0, le=24 * 60)
     cap_hours: int = Field(gt=0, le=24)
+    # Whether a source's own session ids divide its activity; then only the cap divides further.
+    use_ids_of_sources: bool
+
+
+class Identity(_Frozen):
+    """How far ids are believed when they say who somebody is."""
+
+    customers_per_id_at_most: int = Field(ge=1, le=1000)
+    ids_merged_per_customer_at_most: int = Field(ge=0, le=1000)
+    # What trackers send in the place of an id, compared without regard to case.
+    meaningless_ids: tuple[str, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, given: Any) -> Any:
+        return _lowered_texts(given, "meaningless_ids")
+
+
+class Exclusions(_Frozen):
+    """Who is no customer: bots, and tests of our own people."""
+
+    bot_activities_per_hour: int = Field(ge=2)
+    bot_seconds_between_activities: float = Field(ge=0)
+    test_email_domains: tuple[str, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lists_are_tuples(cls, given: Any) -> Any:
+        return _lowered_texts(given, "test_email_domains")
+
+    @model_validator(mode="after")
+    def _domains_have_no_sign(self) -> Exclusions:
+        wrong = [domain for domain in self.test_email_domains if "@" in domain or "." not in domain]
+        if wrong:
+            raise ValueError(f"{wrong[0]!r} is no domain; give what follows the @, such as example.com")
+        return self
 
 
 class Loading(_Frozen):
@@ -375,6 +437,8 @@ class Settings(_Frozen):
     sources: tuple[Source, ...] = Field(min_length=1)
     loading: Loading
     sessions: Sessions
+    identity: Identity
+    exclusions: Exclusions
     churn: Churn
     stages: Stages
     engagement: Engagement
@@ -414,7 +478,16 @@ class Settings(_Frozen):
     def build_hash(self) -> str:
         """Hash of what decides, beside raw, the content of intermediate and features."""
         kept = self.model_dump(
-            mode="json", include={"customer", "time_zone", "sessions", "stages", "engagement"}
+            mode="json",
+            include={
+                "customer",
+                "time_zone",
+                "sessions",
+                "identity",
+                "exclusions",
+                "stages",
+                "engagement",
+            },
         )
         return _digest([kept, self.churn.definition, self.churn.horizon_days])
 
@@ -470,6 +543,13 @@ def _tuples(given: Any, key: str) -> Any:
     if isinstance(given, dict) and isinstance(given.get(key), list):
         pairs = tuple(tuple(pair) if isinstance(pair, list) else pair for pair in given[key])
         return {**given, key: pairs}
+    return given
+
+
+def _lowered_texts(given: Any, key: str) -> Any:
+    if isinstance(given, dict) and isinstance(given.get(key), list):
+        texts = tuple(text.lower() if isinstance(text, str) else text for text in given[key])
+        return {**given, key: texts}
     return given
 
 

@@ -71,6 +71,7 @@ class Accounts:
     removals: np.ndarray
     ends_in_week: np.ndarray  # number of the week in which the subscription will end, 0 while undecided
     cancelled_week: np.ndarray  # number of the week, 0 while subscribed
+    renews_at: np.ndarray  # when the term of the subscription is over, UTC milliseconds
 
     def __len__(self) -> int:
         return len(self.signup_week)
@@ -143,6 +144,7 @@ def found_accounts(parameters: WorldParameters) -> Accounts:
         removals=np.zeros(customers, dtype=np.float32),
         ends_in_week=np.zeros(customers, dtype=np.int32),
         cancelled_week=np.zeros(customers, dtype=np.int32),
+        renews_at=np.full(customers, NEVER),
     )
 
 

@@ -208,6 +208,7 @@ class AnomalyNumbers:
 class SubscriptionNumbers:
     """Plans and the way between them. There is no free plan."""
 
+    term_days: int = 364  # a year of whole weeks; renews by itself, and may be cancelled at any time
     team_sizes_of_plans: tuple[int, ...] = (1, 5, 12)  # from which size on each plan is bought
     larger_plan_share: float = 0.2  # take the next larger one for its features
     seats_per_wanted_person: tuple[float, float] = (0.95, 1.8)  # bought at first: some plan too small

@@ -23,6 +23,7 @@ from simulation.weeks import DAY, HOUR, MINUTE, NEVER, Week, week_column, workin
 
 RECENT_WEEKS = 4
 SIGNUP_TO_SUBSCRIPTION = 9 * MINUTE
+STEP_THROUGH_THE_TERM = 61  # prime to the days of a term, so that neighbours renew months apart
 NO_TRIAL = 0  # the week of a trial that never was
 
 # Why a plan grows, in the order of the rows of _upgrade_effects; the last is for those without a reason.
@@ -82,13 +83,19 @@ def start_subscriptions(accounts: Accounts, week: Week, parameters: WorldParamet
     """The subscriptions of the accounts that sign up in the week, minutes later."""
     arriving = np.flatnonzero(accounts.signup_week == week.number)
     starts_at = accounts.signed_up_at[arriving] + SIGNUP_TO_SUBSCRIPTION
+    accounts.renews_at[arriving] = starts_at + parameters.subscription.term_days * DAY
     return _plan_events("subscription_started", arriving, starts_at, accounts, parameters)
 
 
 def import_subscriptions(accounts: Accounts, week: Week, parameters: WorldParameters) -> EventBatch:
-    """The plans of the accounts known at the start, as the first export of the business gives them."""
+    """The plans of the accounts known at the start, as the first export of the business gives them.
+
+    Their terms, begun on any day of the year before, end on any day of the year to come.
+    """
     known = np.flatnonzero(accounts.signup_week == KNOWN_AT_START)
     imported_at = np.full(len(known), week.starts_at + 6 * HOUR)
+    term_days = parameters.subscription.term_days
+    accounts.renews_at[known] = imported_at + (8 + known * STEP_THROUGH_THE_TERM % (term_days - 7)) * DAY
     return _plan_events("subscription_started", known, imported_at, accounts, parameters)
 
 
@@ -110,7 +117,19 @@ def resubscribe(
     for fading in (accounts.bad_tickets, accounts.errors, accounts.pricing_views, accounts.removals):
         fading[returning] = 0
     starts_at = week.starts_at + random.integers(7 * HOUR, 8 * HOUR, len(returning))
+    accounts.renews_at[returning] = starts_at + parameters.subscription.term_days * DAY
     return _plan_events("subscription_started", returning, starts_at, accounts, parameters)
+
+
+def renew_subscriptions(
+    accounts: Accounts, week: Week, cancels_at: np.ndarray, parameters: WorldParameters
+) -> EventBatch:
+    """The subscriptions whose term is over and that go on for another."""
+    due = accounts.renews_at < np.minimum(week.ends_at, cancels_at)
+    renewed = np.flatnonzero(due & is_subscribed(accounts, week))
+    renewed_at = accounts.renews_at[renewed].copy()
+    accounts.renews_at[renewed] += parameters.subscription.term_days * DAY
+    return _plan_events("subscription_renewed", renewed, renewed_at, accounts, parameters)
 
 
 def change_plans(
@@ -299,6 +318,9 @@ def _plan_events(
                 "mrr": hundredths(seat_cents * accounts.seats[account]),
                 "seats": pa.array(accounts.seats[account]),
                 "limit_used_share": hundredths(used),
+                "renewal_date": pa.array(
+                    np.datetime_as_string(accounts.renews_at[account].astype("datetime64[ms]"), unit="D")
+                ),
             }
         ),
     )

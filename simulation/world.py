@@ -36,6 +36,7 @@ from simulation.subscriptions import (
     end_subscriptions,
     found_plans,
     import_subscriptions,
+    renew_subscriptions,
     resubscribe,
     start_subscriptions,
 )
@@ -155,6 +156,7 @@ def _live_week(
         start_subscriptions(accounts, week, parameters),
         join_owners(accounts, week, parameters),
         resubscribe(chance("resubscription"), accounts, week, parameters),
+        renew_subscriptions(accounts, week, cancels_at, parameters),
         change_ids(accounts, week, parameters),
     ]
     if week.number == 1:

@@ -4,7 +4,7 @@ with
 
 message_events as (
 
-    select * from {{ ref('stg_message_events') }}
+    select * from {{ ref('int_message_events') }}
 
 ),
 

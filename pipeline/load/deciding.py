@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from pipeline.load.expressions import literal
+from pipeline.load.expressions import decimal_text, json_text, literal
 from pipeline.settings import EVENT_COLUMNS, Source
 from pipeline.warehouse import Warehouse
 
@@ -24,8 +24,8 @@ def group_lines(warehouse: Warehouse, source: Source) -> None:
     """Make one candidate event of the lines of a file that share their `by` columns.
 
     It has the time and the columns of its earliest line (of equal times the one whose content has the
-    smallest hash, so that the order in the file does not matter), the sum of the revenue, and the lines as
-    items, ordered by their text for the same reason.
+    smallest hash, so that the order in the file does not matter), the sum of the revenue and of what else is
+    to be summed, and the lines as items, ordered by their text for the same reason.
     """
     name = literal(source.name)
     if source.equal_rows_are_duplicates:
@@ -49,6 +49,15 @@ def group_lines(warehouse: Warehouse, source: Source) -> None:
     if source.group is not None and source.group.items_property is not None:
         items = f"json_object({literal(source.group.items_property)}, cast(groups.items as json))"
         properties = f"json_merge_patch(coalesce({properties}, '{{}}'), {items})"
+    sums = tuple(source.group.sums) if source.group is not None else ()
+    if sums:
+        members = ", ".join(
+            f"{literal(json_text(property_) + ':')} || {decimal_text(f'groups.sums[{place}]')}"
+            for place, property_ in enumerate(sums, start=1)
+        )
+        summed = f"cast('{{' || concat_ws(',', {members}) || '}}' as json)"
+        properties = f"json_merge_patch(coalesce({properties}, '{{}}'), {summed})"
+    sums_of_lines = ", ".join(f"sum(sums[{place}])" for place in range(1, len(sums) + 1))
     warehouse.run(f"""
         insert into load_rows by name
         with
@@ -58,6 +67,7 @@ def group_lines(warehouse: Warehouse, source: Source) -> None:
                 sum(amount) as amount,
                 try_cast(sum(amount) as decimal(18, 4)) as revenue,
                 '[' || string_agg(item, ',' order by item) || ']' as items,
+                [{sums_of_lines}] as sums,
                 min({{
                     'occurred_at': occurred_at, 'content_hash': content_hash, 'row_id': rowid
                 }}).row_id as first_row

@@ -60,6 +60,12 @@ def number(text: str, type_: str) -> str:
     return f"case when regexp_full_match({text}, {literal(NUMBER)}) then try_cast({text} as {type_}) end"
 
 
+def decimal_text(value: str) -> str:
+    """A decimal number as text, without the zeros that its type adds."""
+    text = f"cast({value} as varchar)"
+    return f"case when contains({text}, '.') then rtrim(rtrim({text}, '0'), '.') else {text} end"
+
+
 def utc_time(text: str, zone: str, format_: str | None) -> str:
     """A text as a UTC timestamp, NULL where it is not readable.
 

@@ -13,6 +13,7 @@ import duckdb
 from pipeline.errors import UsageError, VitalsError
 from pipeline.load.expressions import (
     comma_separated,
+    decimal_text,
     json_object,
     json_text,
     literal,
@@ -57,6 +58,8 @@ TEXT_COLUMNS = (
 OBJECT_COLUMNS = ("properties", "traits")
 TIME_COLUMNS = ("occurred_at", "received_at")
 MOST_FACTORS = 4
+# Eighteen digits before the point: sums over a hundred million rows stay exact within 38.
+NUMBER_TYPE = "decimal(30, 12)"
 
 CONSTANTS_OF_JSON = ("true", "false", "NaN", "Infinity", "-Infinity")
 # How JSON text begins that is neither a text, a finite number nor null.
@@ -94,9 +97,15 @@ def wanted_columns(source: Source) -> dict[str, str]:
         for column in mapping.source_columns()
     ]
     named += [(column, f"{prefix}.id_columns") for column in source.id_columns]
+    named += [(column, f"{prefix}.number_columns") for column in source.number_columns]
     if source.group is not None:
         named += [(column, f"{prefix}.group.by") for column in source.group.by]
         named += [(column, f"{prefix}.group.items.{item}") for item, column in source.group.items.items()]
+        named += [
+            (column, f"{prefix}.group.sums.{name}")
+            for name, columns in source.group.sums.items()
+            for column in columns
+        ]
     wanted: dict[str, str] = {}
     for column, key in named:
         wanted.setdefault(column, key)
@@ -139,13 +148,18 @@ class _Statement:
         self.wanted = tuple(wanted_columns(source))
         revenue = source.columns.get("revenue")
         self.factors = tuple(dict.fromkeys(revenue.product_of or ())) if revenue else ()
+        self.sums = source.group.sums if source.group else {}
+        summed = tuple(column for columns in self.sums.values() for column in columns)
+        self.numbers = tuple(dict.fromkeys(summed + source.number_columns))
         members = [
             *(column for mapping in source.columns.values() for column in (mapping.fields or {}).values()),
             *(source.group.items.values() if source.group else ()),
         ]
         # Members of objects that keep their JSON type; of tables every value is text.
         self.typed_members = tuple(
-            column for column in dict.fromkeys(members) if self.is_json and column not in self.factors
+            column
+            for column in dict.fromkeys(members)
+            if self.is_json and column not in (*self.factors, *self.numbers)
         )
 
     def text(self) -> str:
@@ -225,11 +239,16 @@ class _Statement:
         return f"value_{self.wanted.index(column)}"
 
     def texts(self) -> list[str]:
-        """Per wanted column its text without white space around it; per factor its number."""
+        """Per wanted column its text without white space around it; per factor and number its number."""
         width, scale = self.factor_type()
-        return [f"{trimmed(self.value(column))} as {self.trimmed(column)}" for column in self.wanted] + [
+        texts = [f"{trimmed(self.value(column))} as {self.trimmed(column)}" for column in self.wanted]
+        texts += [
             f"{number(self.trimmed(column), f'decimal({width}, {scale})')} as factor_{place}"
             for place, column in enumerate(self.factors)
+        ]
+        return texts + [
+            f"{number(self.trimmed(column), NUMBER_TYPE)} as number_{place}"
+            for place, column in enumerate(self.numbers)
         ]
 
     def trimmed(self, column: str) -> str:
@@ -250,6 +269,8 @@ class _Statement:
         kept = [f"column_{place}" for place in range(len(self.layout.columns))]
         if self.is_json:
             kept += ["is_json", "is_object", f"{self.wrong_type()} as wrong_type_in"]
+        if self.numbers:
+            kept.append(f"{self.no_number()} as no_number_in")
         return kept
 
     def mapped_columns(self) -> list[str]:
@@ -276,7 +297,7 @@ class _Statement:
         for column in OBJECT_COLUMNS:
             mapping = columns.get(column)
             if mapping is not None and mapping.fields is not None:
-                mapped[f"{column}_text"] = self.object_of(mapping.fields)
+                mapped[f"{column}_text"] = self.object_of(mapping.fields, mapping.constants)
                 mapped[column] = f"cast({column}_text as json)"
             else:
                 mapped[f"{column}_text"] = self.text_of(mapping)
@@ -284,7 +305,10 @@ class _Statement:
         if self.source.group:
             keys = ", ".join(map(self.trimmed, self.source.group.by))
             mapped["group_values"] = f"[{keys}]"
-            mapped["item"] = self.object_of(self.source.group.items) if self.source.group.items else "null"
+            mapped["item"] = (
+                self.object_of(self.source.group.items, {}) if self.source.group.items else "null"
+            )
+            mapped["sums"] = f"[{comma_separated([self.sum_of(columns) for columns in self.sums.values()])}]"
         return [f"{expression} as {name}" for name, expression in mapped.items()]
 
     def text_of(self, mapping: ColumnMapping | None) -> str:
@@ -326,23 +350,32 @@ class _Statement:
         product = " * ".join(f"factor_{self.factors.index(column)}" for column in mapping.product_of)
         return f"coalesce({given})", f"cast({product} as decimal(38, 12))"
 
-    def object_of(self, fields: dict[str, str]) -> str:
+    def object_of(self, fields: dict[str, str], constants: dict[str, str]) -> str:
         """JSON text of an object; members without a value are left out."""
-        members = ", ".join(
+        members = [
             f"{literal(json_text(name) + ':')} || {self.member(column)}" for name, column in fields.items()
-        )
-        return f"'{{' || concat_ws(',', {members}) || '}}'"
+        ]
+        members += [
+            literal(f"{json_text(name)}:{json_text(constant)}") for name, constant in constants.items()
+        ]
+        return f"'{{' || concat_ws(',', {', '.join(members)}) || '}}'"
 
     def member(self, column: str) -> str:
-        """JSON text of a value: what is multiplied is a number, what JSON lines hold keeps its type."""
+        """JSON text of a value: what is multiplied or summed is a number, as are number columns; what JSON
+        lines hold keeps its type."""
         if column in self.factors:
-            factor = f"cast(factor_{self.factors.index(column)} as varchar)"
-            return (
-                f"case when contains({factor}, '.') then rtrim(rtrim({factor}, '0'), '.') else {factor} end"
-            )
+            return decimal_text(f"factor_{self.factors.index(column)}")
+        if column in self.numbers:
+            return decimal_text(f"number_{self.numbers.index(column)}")
         if column in self.typed_members:
             return f"nullif(cast(member_{self.typed_members.index(column)} as varchar), 'null')"
         return f"cast(to_json({self.value(column)}) as varchar)"
+
+    def sum_of(self, columns: tuple[str, ...]) -> str:
+        """What a row adds to a sum; NULL where it gives none of the columns."""
+        given = ", ".join(map(self.trimmed, columns))
+        numbers = " + ".join(f"coalesce(number_{self.numbers.index(column)}, 0)" for column in columns)
+        return f"case when coalesce({given}) is not null then cast({numbers} as decimal(38, 12)) end"
 
     # -- judging -----------------------------------------------------------------------------------------
 
@@ -369,6 +402,14 @@ class _Statement:
         ]"""
         first = f"{text_list(columns)}[list_position({are_wrong}, true)]"
         return f"case when {' or '.join(looks)} then {first} end"
+
+    def no_number(self) -> str:
+        """The first column that has to be a number, has a value, and is none."""
+        cases = " ".join(
+            f"when {self.trimmed(column)} is not null and number_{place} is null then {literal(column)}"
+            for place, column in enumerate(self.numbers)
+        )
+        return f"case {cases} end"
 
     def reasons(self) -> list[str]:
         columns = self.source.columns
@@ -421,6 +462,8 @@ class _Statement:
                 )
             )
         said = [f"when {condition} then {literal(reason)}" for condition, reason in when]
+        if self.numbers:
+            said.append("when no_number_in is not null then no_number_in || ' is not a number'")
         if self.is_json:
             said.append(
                 "when wrong_type_in is not null then wrong_type_in || ' is neither text nor a number'"
@@ -444,6 +487,7 @@ class _Statement:
             "amount",
             "cast(to_json(group_values) as varchar) as group_key",
             "item",
+            "sums",
             f"{self.content()} as content",
             "md5_number(content) as content_hash",
         ]

@@ -80,8 +80,8 @@ def begin_batch(warehouse: Warehouse) -> None:
         );
         create or replace temp table load_lines (
             file_number integer, line_number bigint, source varchar, {EVENT_DEFINITIONS},
-            amount decimal(38, 12), group_key varchar, item varchar, reason varchar, content varchar,
-            content_hash uhugeint, is_repeat boolean default false
+            amount decimal(38, 12), group_key varchar, item varchar, sums decimal(38, 12)[], reason varchar,
+            content varchar, content_hash uhugeint, is_repeat boolean default false
         );
         create or replace temp table load_verdicts (row_id bigint, outcome varchar, reason varchar);
         create or replace temp view load_decided as

@@ -65,8 +65,8 @@ where event.number < events;
 insert into raw.events by name
 with steps (event_name, steps, day_step, properties, revenue) as (
     values
-    ('subscription_started', 1, 0, '{"plan": "team", "mrr": 49, "seats": 3, "limit_used_share": 0.NUMBER}', null),
-    ('subscription_upgraded', 1, 67, '{"plan": "pro", "mrr": 99.5, "seats": 1NUMBER}', null),
+    ('subscription_started', 1, 0, '{"plan": "team", "mrr": 49, "seats": 3, "limit_used_share": 0.NUMBER, "renewal_date": "2025-07-2NUMBER"}', null),
+    ('subscription_upgraded', 1, 67, '{"plan": "pro", "mrr": 99.5, "seats": 1NUMBER, "renewal_date": "2026-01-1NUMBER"}', null),
     ('subscription_downgraded', 1, 150, '{"plan": "team", "mrr": 49}', null),
     ('subscription_cancelled', 2, 61, '{"plan": "pro", "reason": "price"}', null),
     ('team_member_joined', 3, 17, '{"member_id": "m"}', null),
@@ -222,6 +222,13 @@ select
     'Europe/Berlin' as time_zone,
     cast(1800000000 as bigint) as session_timeout_microseconds,
     cast(86400000000 as bigint) as session_cap_microseconds,
+    false as uses_session_ids_of_sources,
+    5 as customers_per_id_at_most,
+    20 as ids_merged_per_customer_at_most,
+    ['null', 'undefined'] as meaningless_ids,
+    ['testers.example'] as test_email_domains,
+    100 as bot_activities_per_hour,
+    cast(3 as double) as bot_seconds_between_activities,
     'inactivity' as churn_definition,
     28 as churn_horizon_days,
     90 as churned_after_quiet_days,

@@ -146,6 +146,7 @@ select
     99::decimal(18, 4) as monthly_recurring_revenue,
     10 as seats,
     0.7::double as limit_used_share,
+    30 as days_to_renewal,
     1 as upgrades_ever,
     0 as downgrades_ever,
     false as is_cancelled,

@@ -75,7 +75,7 @@ def test_an_action_can_apply_to_an_own_segment(tmp_path: Path) -> None:
     assert read_playbook(path, ["big_spenders"])[0]["applies_to"] == "own:big_spenders"
 
 
-@pytest.mark.parametrize("name", ["demo", "online_retail"])
+@pytest.mark.parametrize("name", ["demo", "online_retail", "complete_journey"])
 def test_seeds_keep_the_order_of_the_playbook(tmp_path: Path, name: str) -> None:
     workspace = Workspace(folder=WORKSPACES_FOLDER / name, data=tmp_path)
     write_seeds(workspace, tmp_path / "seeds")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import pipeline.load
+from pipeline.errors import SettingsError, VitalsError
 from tests.pipeline.loading import Shop, open_shop
 
 HEADER = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
@@ -174,3 +175,138 @@ def test_ties_and_order_within_the_file_do_not_matter(tmp_path: Path) -> None:
             shop.load()
             contents.append(shop.content())
     assert contents[0] == contents[1] == contents[2]
+
+
+RECEIPTS = """
+[[sources]]
+name = "receipts"
+patterns = ["*.csv", "*.jsonl"]
+unknown_columns = "error"
+equal_rows_are_duplicates = false
+number_columns = ["pieces"]
+
+[sources.columns]
+event_id = "receipt"
+event_name = { value = "order_completed" }
+user_id = "household"
+occurred_at = "at"
+revenue = "paid"
+properties = { fields = { order_id = "receipt" }, constants = { affiliation = 'the "Corner" shop' } }
+
+[sources.group]
+by = ["receipt"]
+items_property = "products"
+items = { product_id = "product", quantity = "pieces", saved = "card" }
+sums = { discount = ["card", "coupon"], pieces = ["pieces"] }
+"""
+RECEIPT = "receipt,household,at,product,pieces,paid,card,coupon\n"
+
+
+@pytest.fixture
+def till(tmp_path: Path) -> Iterator[Shop]:
+    with open_shop(tmp_path / "shop", sources=RECEIPTS) as opened:
+        yield opened
+
+
+def properties_of(shop: Shop, receipt: str) -> dict:
+    (text,) = shop.rows(f"select properties from raw.events where event_id = '{receipt}'")[0]
+    return json.loads(text)
+
+
+def test_columns_are_summed_over_the_lines_of_an_event(till: Shop) -> None:
+    lines = [
+        "1,7,2017-01-01 10:00,milk,2,3.10,0.1,0.2\n",
+        "1,7,2017-01-01 10:00,milk,2,3.10,0.1,0.2\n",
+        "1,7,2017-01-01 10:00,bread,1.5,2,,\n",
+        "2,7,2017-01-01 11:00,salt,1,1,,\n",
+    ]
+    till.put("a.csv", RECEIPT + "".join(lines))
+    report = till.load()
+    assert (report.rows_grouped, report.events_loaded, report.rows_duplicate) == (2, 2, 0)
+    # 0.6 and not 0.6000000000000001; what is summed, and what is said to be a number, is a number in items.
+    assert properties_of(till, "1") == {
+        "order_id": "1",
+        "affiliation": 'the "Corner" shop',
+        "discount": 0.6,
+        "pieces": 5.5,
+        "products": [
+            {"product_id": "bread", "quantity": 1.5},
+            {"product_id": "milk", "quantity": 2, "saved": 0.1},
+            {"product_id": "milk", "quantity": 2, "saved": 0.1},
+        ],
+    }
+    # Where no line says anything, nothing is said: not even that the sum is 0.
+    assert properties_of(till, "2") == {
+        "order_id": "2",
+        "affiliation": 'the "Corner" shop',
+        "pieces": 1,
+        "products": [{"product_id": "salt", "quantity": 1}],
+    }
+
+
+def test_json_lines_and_tables_give_the_same_sums(tmp_path: Path) -> None:
+    contents = []
+    rows = [("milk", 2, 3.1, 0.1, None), ("bread", 1, 2, 0.25, 1)]
+    for name in ("a.csv", "a.jsonl"):
+        with open_shop(tmp_path / name, sources=RECEIPTS) as shop:
+            if name == "a.csv":
+                lines = [f"1,7,2017-01-01 10:00,{','.join(str(x or '') for x in row)}\n" for row in rows]
+                shop.put(name, RECEIPT + "".join(lines))
+            else:
+                names = RECEIPT.strip().split(",")
+                given = [("1", "7", "2017-01-01 10:00", *row) for row in rows]
+                shop.put(name, [dict(zip(names, row, strict=True)) for row in given])
+            shop.load()
+            contents.append(shop.content())
+    assert contents[0] == contents[1]
+    assert '"discount":1.35' in str(contents[0])
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("1,7,2017-01-01 10:00,milk,two,3.10,0.1,0.2\n", "pieces is not a number"),
+        ("1,7,2017-01-01 10:00,milk,2,3.10,0.1,free\n", "coupon is not a number"),
+        ("1,7,2017-01-01 10:00,milk,2,3.10,1e30,0.2\n", "card is not a number"),
+    ],
+)
+def test_a_line_whose_number_is_none_is_rejected(till: Shop, line: str, reason: str) -> None:
+    till.put("a.csv", RECEIPT + "1,7,2017-01-01 10:00,bread,1,2,0.5,\n" + line)
+    till.load()
+    assert till.rejected() == [(3, reason)]
+    assert properties_of(till, "1")["discount"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('["card", "coupon"]', "[]", "sums.discount names no column to sum"),
+        ("discount = [", "products = [", "products is the property of the items"),
+        ("discount = [", "order_id = [", "the property order_id is a sum of the group and mapped"),
+        ("discount = [", "affiliation = [", "the property affiliation is a sum of the group and mapped"),
+        (
+            "constants = { affiliation",
+            "constants = { order_id",
+            "order_id is given by fields and by constants",
+        ),
+        (
+            'revenue = "paid"',
+            'revenue = { from = "paid", constants = { a = "b" } }',
+            "constants need `fields`",
+        ),
+    ],
+)
+def test_a_sum_or_constant_that_has_no_meaning_is_named(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    with (
+        pytest.raises(SettingsError, match=said),
+        open_shop(tmp_path / "shop", sources=RECEIPTS.replace(old, new)),
+    ):
+        pass
+
+
+def test_a_summed_column_that_a_file_lacks_is_named_with_its_key(till: Shop) -> None:
+    till.put("a.csv", RECEIPT.replace(",coupon", "") + "1,7,2017-01-01 10:00,milk,2,3.10,0.1\n")
+    with pytest.raises(VitalsError, match=r"no column 'coupon'.*sources.receipts.group.sums.discount"):
+        till.load()

@@ -18,7 +18,7 @@ def _changed(tmp_path: Path, old: str, new: str, workspace: str = "demo") -> Pat
     return tmp_path
 
 
-@pytest.mark.parametrize("workspace", ["demo", "online_retail"])
+@pytest.mark.parametrize("workspace", ["demo", "online_retail", "complete_journey"])
 def test_shipped_workspaces_are_valid_and_frozen(workspace: str) -> None:
     settings = read_settings(WORKSPACES_FOLDER / workspace)
     assert sum(component.weight for component in settings.health.components) == 100

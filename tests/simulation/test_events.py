@@ -17,7 +17,7 @@ from simulation.events import EVENT_SCHEMA, updated_at
 
 DEMO_EVENTS = Path(__file__).parents[2] / "workspaces" / "demo" / "events.csv"
 
-PLAN_PROPERTIES = {"plan", "mrr", "seats", "limit_used_share"}
+PLAN_PROPERTIES = {"plan", "mrr", "seats", "limit_used_share", "renewal_date"}
 MESSAGE_PROPERTIES = {"message_id", "message_channel", "campaign_id", "topic"}
 PROPERTIES = {
     "signed_up": {"plan"},
@@ -44,6 +44,7 @@ PROPERTIES = {
     "subscription_started": PLAN_PROPERTIES,
     "subscription_upgraded": PLAN_PROPERTIES,
     "subscription_downgraded": PLAN_PROPERTIES,
+    "subscription_renewed": PLAN_PROPERTIES,
     "subscription_cancelled": {"plan", "reason"},
     "trial_started": {"plan", "trial_days"},
     "trial_ended": {"plan", "trial_days"},
@@ -80,6 +81,7 @@ SERVER_EVENTS = PERSONAL | {
     "subscription_started",
     "subscription_upgraded",
     "subscription_downgraded",
+    "subscription_renewed",
     "subscription_cancelled",
     "trial_started",
     "trial_ended",
@@ -246,7 +248,12 @@ def test_events_with_properties_never_come_without(world) -> None:
 def test_values_stay_in_their_ranges(told) -> None:
     assert all(-1 <= row["properties"]["sentiment"] <= 1 for row in told["ticket_opened"])
     assert all(row["properties"]["score"] in range(11) for row in told["nps_answered"])
-    for event in ("subscription_started", "subscription_upgraded", "subscription_downgraded"):
+    for event in (
+        "subscription_started",
+        "subscription_upgraded",
+        "subscription_downgraded",
+        "subscription_renewed",
+    ):
         for row in told[event]:
             assert 0 <= row["properties"]["limit_used_share"] <= 1
             assert row["properties"]["mrr"] > 0

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from simulation.accounts import KNOWN_AT_START, Accounts, found_accounts
@@ -262,3 +264,30 @@ def test_who_comes_back_has_decided_nothing() -> None:
     assert (events.event == EVENT_CODES["subscription_started"]).all()
     assert (accounts.ends_in_week[events.account] == 0).all()
     assert (accounts.ends_in_week == 0).sum() == len(events) > 100
+
+
+def test_subscriptions_renew_every_term_until_they_end(world) -> None:
+    events = world.events.select(["event_id", "account_id", "event_name", "occurred_at", "properties"])
+    of_plans = pc.starts_with(pc.coalesce(events["event_name"], ""), "subscription_")
+    rows = {row["event_id"]: row for row in events.filter(of_plans).to_pylist()}
+    renews_on: dict[str, date] = {}
+    renewed = 0
+    for row in sorted(rows.values(), key=lambda row: row["occurred_at"]):
+        account, day = row["account_id"], row["occurred_at"].date()
+        if row["event_name"] == "subscription_cancelled":
+            renews_on.pop(account)
+            continue
+        named = date.fromisoformat(json.loads(row["properties"])["renewal_date"])
+        if row["event_name"] == "subscription_renewed":
+            assert renews_on[account] == day
+            assert named == day + timedelta(days=364)
+            renewed += 1
+        elif row["event_name"] != "subscription_started":
+            # A larger or smaller plan leaves the term as it is.
+            assert named == renews_on[account]
+        assert day < named <= day + timedelta(days=364)
+        renews_on[account] = named
+    assert renewed > 100
+    assert min(renews_on.values()) >= max(row["occurred_at"].date() for row in rows.values()) - timedelta(
+        days=7
+    )

@@ -24,7 +24,13 @@ from simulation.parameters import (
 from simulation.world import simulate_world
 
 # What is not the customer's doing, or may come after it left.
-OURS = ("ticket_closed", "order_refunded", "subscription_started", "subscription_cancelled")
+OURS = (
+    "ticket_closed",
+    "order_refunded",
+    "subscription_started",
+    "subscription_renewed",
+    "subscription_cancelled",
+)
 COLUMNS_OF_DELIVERY = ["received_at", "event_id"]
 
 

@@ -42,6 +42,16 @@
     flatten({{ lists }})
 {%- endmacro %}
 
+{#- Of the lists of several rows: all of their elements, sorted; NULL where no row has a list -#}
+{% macro sorted_lists(list_column) -%}
+    list_sort(flatten(list({{ list_column }}) filter (where {{ list_column }} is not null)))
+{%- endmacro %}
+
+{#- The same without repetitions -#}
+{% macro distinct_lists(list_column) -%}
+    list_sort(list_distinct(flatten(list({{ list_column }}) filter (where {{ list_column }} is not null))))
+{%- endmacro %}
+
 {#- Two lists, one after the other -#}
 {% macro joined_lists(left_list, right_list) -%}
     list_concat({{ left_list }}, {{ right_list }})
@@ -50,6 +60,11 @@
 {#- The elements from one position to another, both included, counted from 1; none where they cross -#}
 {% macro part_of_list(list_value, first, last) -%}
     list_slice({{ list_value }}, cast({{ first }} as bigint), cast({{ last }} as bigint))
+{%- endmacro %}
+
+{#- Whether a list has an element; false for NULL -#}
+{% macro list_has(list_value, element) -%}
+    coalesce(list_contains({{ list_value }}, {{ element }}), false)
 {%- endmacro %}
 
 {% macro length_of_list(list_value) -%}
@@ -107,4 +122,9 @@
 {#- How many full lengths fit into a number that is not negative -#}
 {% macro full_lengths(number, length) -%}
     ({{ number }} // {{ length }})
+{%- endmacro %}
+
+{#- What follows the last of a sign in a text: part_after_sign("email", "@"); the text where the sign is missing -#}
+{% macro part_after_sign(text_value, sign) -%}
+    split_part({{ text_value }}, '{{ sign }}', -1)
 {%- endmacro %}

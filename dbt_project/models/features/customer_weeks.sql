@@ -233,6 +233,7 @@ final as (
         end as monthly_recurring_revenue,
         history.seats,
         history.limit_used_share,
+        history.days_to_renewal,
         case when event_kinds.has_subscriptions then history.upgrades_ever end
             as upgrades_ever,
         case when event_kinds.has_subscriptions then history.downgrades_ever end

@@ -2,7 +2,7 @@ with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_customer_events') }}
 
 ),
 
@@ -14,25 +14,19 @@ session_days as (
 
 orders as (
 
-    select * from {{ ref('stg_orders') }}
+    select * from {{ ref('int_orders') }}
 
 ),
 
 order_items as (
 
-    select * from {{ ref('stg_order_items') }}
-
-),
-
-subscription_events as (
-
-    select * from {{ ref('stg_subscription_events') }}
+    select * from {{ ref('int_order_items') }}
 
 ),
 
 support_events as (
 
-    select * from {{ ref('stg_support_events') }}
+    select * from {{ ref('int_support_events') }}
 
 ),
 
@@ -50,7 +44,7 @@ offers_and_orders as (
 
 consent_events as (
 
-    select * from {{ ref('stg_consent_events') }}
+    select * from {{ ref('int_consent_events') }}
 
 ),
 
@@ -59,13 +53,14 @@ days_with_events as (
     select
         customer_id,
         local_date,
+        known_from_date,
         count(*) as events,
         count(*) filter (where is_activity) as activities,
         count(*) filter (where is_activity and is_core) as core_events,
         count(*) filter (where is_activity and event_name = 'page_viewed') as pages,
         bit_or(case when is_activity then {{ bit_at("feature_number") }} end)
             as feature_mask,
-        {{ distinct_list("case when is_activity then user_id end") }}
+        {{ distinct_list("case when is_activity then acting_user_id end") }}
             as active_user_ids,
         count(*) filter (where is_listed and event_name = 'team_member_joined')
             as members_joined,
@@ -73,7 +68,7 @@ days_with_events as (
             as members_removed
     from events
     where customer_id is not null
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -82,10 +77,11 @@ days_with_session_time as (
     select
         customer_id,
         local_date,
+        known_from_date,
         sum(session_microseconds) as session_microseconds
     from session_days
     where customer_id is not null
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -97,16 +93,20 @@ sessions_by_week as (
     select
         customer_id,
         actor_id,
+        source_session_id,
         burst_started_at,
         division,
         {{ monday_of("local_date") }} as calendar_week,
         min(local_date) as first_date,
+        {{ value_at_smallest("known_from_date", ["local_date", "known_from_date"]) }}
+            as known_from_date,
         sum(session_microseconds) as session_microseconds
     from session_days
     where customer_id is not null
     group by
         customer_id,
         actor_id,
+        source_session_id,
         burst_started_at,
         division,
         {{ monday_of("local_date") }}
@@ -118,12 +118,14 @@ sessions_of_customers as (
     select
         customer_id,
         min(first_date) as local_date,
+        {{ value_at_smallest("known_from_date", ["calendar_week"]) }}
+            as known_from_date,
         cast(sum(session_microseconds) as bigint) as session_length,
         cast(
             {{ value_at_smallest("session_microseconds", ["calendar_week"]) }} as bigint
         ) as session_length_in_start_week
     from sessions_by_week
-    group by customer_id, actor_id, burst_started_at, division
+    group by customer_id, actor_id, source_session_id, burst_started_at, division
 
 ),
 
@@ -132,12 +134,13 @@ days_with_session_starts as (
     select
         customer_id,
         local_date,
+        known_from_date,
         count(*) as sessions_started,
         {{ sorted_list("session_length") }} as session_lengths,
         {{ sorted_list("session_length_in_start_week") }}
             as session_lengths_in_start_week
     from sessions_of_customers
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -146,6 +149,7 @@ days_with_orders as (
     select
         customer_id,
         local_date,
+        known_from_date,
         count(*) filter (where not is_refund) as orders,
         count(*) filter (where is_refund) as refunds,
         count(*) filter (
@@ -157,7 +161,7 @@ days_with_orders as (
         {{ sorted_list("case when not is_refund then payment_method end") }}
             as payment_methods
     from orders
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -166,31 +170,11 @@ days_with_order_items as (
     select
         customer_id,
         local_date,
+        known_from_date,
         sum(quantity) as order_items,
         {{ sorted_list("category") }} as product_categories
     from order_items
-    group by customer_id, local_date
-
-),
-
-days_with_subscription_events as (
-
-    select
-        customer_id,
-        local_date,
-        count(*) filter (where event_name = 'subscription_upgraded') as upgrades,
-        count(*) filter (where event_name = 'subscription_downgraded') as downgrades,
-        count(*) filter (where event_name = 'subscription_cancelled') as cancellations,
-        {{ value_at_largest("event_name", ["occurred_at", "event_id"]) }}
-            as last_subscription_event,
-        {{ value_at_largest("plan", ["occurred_at", "event_id"]) }} as plan,
-        {{ value_at_largest("monthly_recurring_revenue", ["occurred_at", "event_id"]) }}
-            as monthly_recurring_revenue,
-        {{ value_at_largest("seats", ["occurred_at", "event_id"]) }} as seats,
-        {{ value_at_largest("limit_used_share", ["occurred_at", "event_id"]) }}
-            as limit_used_share
-    from subscription_events
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -199,13 +183,14 @@ days_with_support_events as (
     select
         customer_id,
         local_date,
+        known_from_date,
         count(*) filter (where event_name = 'ticket_opened') as tickets_opened,
         count(*) filter (where event_name = 'ticket_closed') as tickets_closed,
         sum(sentiment) as sentiment_sum,
         count(sentiment) as sentiments,
         {{ value_at_largest("nps_score", ["occurred_at", "event_id"]) }} as nps_score
     from support_events
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -214,10 +199,11 @@ days_with_offers as (
     select
         customer_id,
         sent_date as local_date,
+        known_from_date,
         count(*) as offers_received
     from messages
     where is_offer
-    group by customer_id, sent_date
+    group by customer_id, sent_date, known_from_date
 
 ),
 
@@ -226,10 +212,11 @@ days_with_offers_used as (
     select
         customer_id,
         local_date,
+        known_from_date,
         count(*) as offers_used
     from offers_and_orders
     where is_offer_used
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -238,6 +225,7 @@ days_with_consents as (
     select
         customer_id,
         local_date,
+        known_from_date,
         {% for channel in message_channels() %}
         {{ value_at_largest(
             "case when message_channel = '" ~ channel ~ "' then is_subscribed end",
@@ -247,7 +235,7 @@ days_with_consents as (
         {% endfor %}
         count(*) filter (where not is_subscribed) as opt_outs
     from consent_events
-    group by customer_id, local_date
+    group by customer_id, local_date, known_from_date
 
 ),
 
@@ -256,8 +244,7 @@ final as (
     select
         days_with_events.customer_id,
         days_with_events.local_date,
-        -- Every event names its customer itself, so all of it was known on its day.
-        days_with_events.local_date as known_from_date,
+        days_with_events.known_from_date,
 
         cast(days_with_events.events as bigint) as events,
         cast(days_with_events.activities as bigint) as activities,
@@ -302,17 +289,6 @@ final as (
         cast(coalesce(days_with_support_events.sentiments, 0) as bigint) as sentiments,
         days_with_support_events.nps_score,
 
-        days_with_subscription_events.last_subscription_event,
-        days_with_subscription_events.plan,
-        days_with_subscription_events.monthly_recurring_revenue,
-        days_with_subscription_events.seats,
-        days_with_subscription_events.limit_used_share,
-        cast(coalesce(days_with_subscription_events.upgrades, 0) as bigint) as upgrades,
-        cast(coalesce(days_with_subscription_events.downgrades, 0) as bigint)
-            as downgrades,
-        cast(coalesce(days_with_subscription_events.cancellations, 0) as bigint)
-            as cancellations,
-
         cast(days_with_events.members_joined as bigint) as members_joined,
         cast(days_with_events.members_removed as bigint) as members_removed
     from days_with_events
@@ -320,38 +296,42 @@ final as (
         on
             days_with_events.customer_id = days_with_session_time.customer_id
             and days_with_events.local_date = days_with_session_time.local_date
+            and days_with_events.known_from_date = days_with_session_time.known_from_date
     left join days_with_session_starts
         on
             days_with_events.customer_id = days_with_session_starts.customer_id
             and days_with_events.local_date = days_with_session_starts.local_date
+            and days_with_events.known_from_date = days_with_session_starts.known_from_date
     left join days_with_orders
         on
             days_with_events.customer_id = days_with_orders.customer_id
             and days_with_events.local_date = days_with_orders.local_date
+            and days_with_events.known_from_date = days_with_orders.known_from_date
     left join days_with_order_items
         on
             days_with_events.customer_id = days_with_order_items.customer_id
             and days_with_events.local_date = days_with_order_items.local_date
-    left join days_with_subscription_events
-        on
-            days_with_events.customer_id = days_with_subscription_events.customer_id
-            and days_with_events.local_date = days_with_subscription_events.local_date
+            and days_with_events.known_from_date = days_with_order_items.known_from_date
     left join days_with_support_events
         on
             days_with_events.customer_id = days_with_support_events.customer_id
             and days_with_events.local_date = days_with_support_events.local_date
+            and days_with_events.known_from_date = days_with_support_events.known_from_date
     left join days_with_offers
         on
             days_with_events.customer_id = days_with_offers.customer_id
             and days_with_events.local_date = days_with_offers.local_date
+            and days_with_events.known_from_date = days_with_offers.known_from_date
     left join days_with_offers_used
         on
             days_with_events.customer_id = days_with_offers_used.customer_id
             and days_with_events.local_date = days_with_offers_used.local_date
+            and days_with_events.known_from_date = days_with_offers_used.known_from_date
     left join days_with_consents
         on
             days_with_events.customer_id = days_with_consents.customer_id
             and days_with_events.local_date = days_with_consents.local_date
+            and days_with_events.known_from_date = days_with_consents.known_from_date
 
 )
 

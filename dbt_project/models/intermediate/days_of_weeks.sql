@@ -10,7 +10,13 @@ weeks_to_build as (
 
 days as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('customer_days_as_known') }}
+
+),
+
+customer_histories as (
+
+    select * from {{ ref('customer_histories') }}
 
 ),
 
@@ -22,9 +28,17 @@ days_before_the_end as (
         weeks_to_build.review_week,
         weeks_to_build.end_date
     from days
+    inner join customer_histories
+        on
+            days.customer_id = customer_histories.customer_id
+            and days.history_from_week = customer_histories.history_from_week
     inner join weeks_to_build
         on
-            {{ known_by("days", "weeks_to_build.end_date") }}
+            {{ is_history_between(
+                "customer_histories",
+                "weeks_to_build.review_week",
+                "weeks_to_build.review_week"
+            ) }}
             and days.local_date < weeks_to_build.end_date
             and days.local_date >= {{ add_days("weeks_to_build.end_date", "-365") }}
 
@@ -60,13 +74,6 @@ final as (
         sentiment_sum,
         sentiments,
         nps_score,
-        plan,
-        monthly_recurring_revenue,
-        seats,
-        limit_used_share,
-        upgrades,
-        downgrades,
-        cancellations,
         members_joined,
         members_removed
     from days_before_the_end

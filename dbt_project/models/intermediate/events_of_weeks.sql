@@ -10,7 +10,13 @@ weeks_to_build as (
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_customer_events') }}
+
+),
+
+customer_histories as (
+
+    select * from {{ ref('customer_histories') }}
 
 ),
 
@@ -22,9 +28,16 @@ events_before_the_end as (
         weeks_to_build.review_week,
         weeks_to_build.end_date
     from events
+    inner join customer_histories
+        on events.customer_id = customer_histories.customer_id
     inner join weeks_to_build
         on
-            events.customer_id is not null
+            {{ is_history_between(
+                "customer_histories",
+                "weeks_to_build.review_week",
+                "weeks_to_build.review_week"
+            ) }}
+            and {{ known_by("events", "weeks_to_build.end_date") }}
             and events.local_date < weeks_to_build.end_date
             and events.local_date >= {{ add_days("weeks_to_build.end_date", "-90") }}
 

@@ -10,7 +10,7 @@ messages as (
 
 orders as (
 
-    select * from {{ ref('stg_orders') }}
+    select * from {{ ref('int_orders') }}
 
 ),
 
@@ -23,7 +23,8 @@ offers_and_orders as (
         1 as offers,
         0 as orders,
         sent_at as occurred_at,
-        sent_date as local_date
+        sent_date as local_date,
+        known_from_date
     from messages
     where coupon is not null
 
@@ -36,7 +37,8 @@ offers_and_orders as (
         0 as offers,
         1 as orders,
         occurred_at,
-        local_date
+        local_date,
+        known_from_date
     from orders
     where
         not is_refund
@@ -44,14 +46,15 @@ offers_and_orders as (
 
 ),
 
--- An offer sent at the very moment of an order was not sent before it.
+-- What is known later is matched later, so that no review changes what one before it
+-- said. An offer sent at the very moment of an order was not sent before it.
 offers_and_orders_counted as (
 
     select
         *,
         sum(orders - offers) over (
             partition by customer_id, coupon
-            order by occurred_at, offers, event_id
+            order by known_from_date, occurred_at, offers, event_id
             rows between unbounded preceding and current row
         ) as orders_beyond_offers
     from offers_and_orders
@@ -66,7 +69,7 @@ orders_without_offer_counted as (
         greatest(
             max(orders_beyond_offers) over (
                 partition by customer_id, coupon
-                order by occurred_at, offers, event_id
+                order by known_from_date, occurred_at, offers, event_id
                 rows between unbounded preceding and current row
             ),
             0
@@ -81,7 +84,7 @@ orders_before_counted as (
         *,
         lag(orders_without_offer, 1, 0) over (
             partition by customer_id, coupon
-            order by occurred_at, offers, event_id
+            order by known_from_date, occurred_at, offers, event_id
         ) as orders_without_offer_before
     from orders_without_offer_counted
 
@@ -95,7 +98,8 @@ final as (
         coupon,
         orders_without_offer = orders_without_offer_before as is_offer_used,
         occurred_at,
-        local_date
+        local_date,
+        known_from_date
     from orders_before_counted
     where orders = 1
 

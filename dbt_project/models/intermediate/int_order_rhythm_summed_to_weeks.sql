@@ -4,7 +4,7 @@ with
 
 customer_days as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('customer_days_as_known') }}
 
 ),
 
@@ -14,14 +14,22 @@ weeks_to_build as (
 
 ),
 
+customers_by_week as (
+
+    select * from {{ ref('int_weeks_spread_over_customers') }}
+
+),
+
 order_days as (
 
     select
         customer_id,
+        history_from_week,
         local_date,
-        known_from_date,
-        lag(local_date) over (partition by customer_id order by local_date)
-            as previous_order_date
+        lag(local_date) over (
+            partition by customer_id, history_from_week
+            order by local_date
+        ) as previous_order_date
     from customer_days
     where orders > 0
 
@@ -36,8 +44,15 @@ gaps_by_week as (
             as gap_days
     from order_days
     inner join weeks_to_build
-        on order_days.known_from_date < weeks_to_build.end_date
-    where order_days.previous_order_date is not null
+        on order_days.local_date < weeks_to_build.end_date
+    inner join customers_by_week
+        on
+            order_days.customer_id = customers_by_week.customer_id
+            and order_days.history_from_week = customers_by_week.history_from_week
+            and weeks_to_build.review_week = customers_by_week.calendar_week
+    where
+        order_days.previous_order_date is not null
+        and customers_by_week.weeks_until_review = 0
 
 ),
 

@@ -2,25 +2,15 @@
 
 with
 
-customer_days as (
+customer_histories as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('customer_histories') }}
 
 ),
 
 weeks_looked_back_on as (
 
     select * from {{ ref('int_weeks_looked_back_on') }}
-
-),
-
-customers as (
-
-    select
-        customer_id,
-        min(known_from_date) as known_from_date
-    from customer_days
-    group by customer_id
 
 ),
 
@@ -34,15 +24,49 @@ calendar_weeks as (
 
 ),
 
+span_of_run as (
+
+    select
+        min(review_week) as first_review_week,
+        max(review_week) as last_review_week
+    from weeks_looked_back_on
+
+),
+
+histories_of_run as (
+
+    select customer_histories.*
+    from customer_histories
+    inner join span_of_run
+        on {{ is_history_between(
+            "customer_histories",
+            "span_of_run.first_review_week",
+            "span_of_run.last_review_week"
+        ) }}
+
+),
+
+-- A week before a history begins is only looked back on: its own review saw the history
+-- before.
 final as (
 
     select
-        customers.customer_id,
+        histories_of_run.customer_id,
+        histories_of_run.history_from_week,
         calendar_weeks.calendar_week,
-        calendar_weeks.weeks_until_review
-    from customers
+        case
+            when calendar_weeks.calendar_week < histories_of_run.history_from_week
+                then greatest(calendar_weeks.weeks_until_review, 1)
+            else calendar_weeks.weeks_until_review
+        end as weeks_until_review
+    from histories_of_run
     inner join calendar_weeks
-        on customers.known_from_date < {{ add_days("calendar_weeks.calendar_week", 7) }}
+        on
+            histories_of_run.first_week <= calendar_weeks.calendar_week
+            and (
+                histories_of_run.history_until_week is null
+                or calendar_weeks.calendar_week < histories_of_run.history_until_week
+            )
 
 )
 

@@ -2,7 +2,7 @@ with
 
 message_events as (
 
-    select * from {{ ref('stg_message_events') }}
+    select * from {{ ref('int_message_events') }}
 
 ),
 
@@ -12,7 +12,7 @@ sendings_in_order as (
         *,
         row_number() over (
             partition by customer_id, message_id
-            order by occurred_at, event_id
+            order by known_from_date, occurred_at, event_id
         ) as sending_number
     from message_events
     where event_name = 'message_sent'
@@ -24,10 +24,11 @@ answers_found as (
     select
         customer_id,
         message_id,
-        min(case when event_name = 'message_opened' then local_date end) as opened_date,
-        min(case when event_name = 'message_clicked' then local_date end)
+        min(case when event_name = 'message_opened' then known_from_date end)
+            as opened_date,
+        min(case when event_name = 'message_clicked' then known_from_date end)
             as clicked_date,
-        min(local_date) as answered_date,
+        min(known_from_date) as answered_date,
         min(occurred_at) as answered_at
     from message_events
     where event_name in ('message_opened', 'message_clicked')
@@ -61,8 +62,7 @@ final as (
 
         sendings_in_order.occurred_at as sent_at,
         sendings_in_order.local_date as sent_date,
-        -- Every event names its customer itself, so all of it was known on its day.
-        sendings_in_order.local_date as known_from_date,
+        sendings_in_order.known_from_date,
         answers_found.opened_date,
         answers_found.clicked_date,
         answers_found.answered_date

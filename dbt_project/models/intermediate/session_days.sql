@@ -12,12 +12,28 @@ run_parameters as (
 
 ),
 
+identities as (
+
+    select * from {{ ref('identities') }}
+
+),
+
+bot_days as (
+
+    select * from {{ ref('bot_days') }}
+
+),
+
 activities as (
 
     select
         actor_id,
+        source_session_id,
+        linking_id,
         event_id,
-        customer_id,
+        user_id,
+        anonymous_id,
+        account_id,
         channel,
         page_path,
         event_name = 'page_viewed' as is_page,
@@ -31,7 +47,7 @@ activities as (
         is_activity
         and actor_id is not null
     window in_order as (
-        partition by actor_id
+        partition by actor_id, source_session_id
         order by occurred_at, event_id
     )
 
@@ -41,7 +57,11 @@ activities_with_gaps as (
 
     select
         activities.*,
-        run_parameters.session_timeout_microseconds as timeout_microseconds,
+        case
+            when activities.source_session_id is null
+                then run_parameters.session_timeout_microseconds
+            else run_parameters.session_cap_microseconds
+        end as timeout_microseconds,
         run_parameters.session_cap_microseconds as cap_microseconds,
         {{ microseconds_between(
             "activities.previous_occurred_at", "activities.occurred_at"
@@ -57,7 +77,7 @@ activities_with_gaps as (
 ),
 
 -- A burst ends after a gap longer than the timeout; a gap of exactly the timeout does
--- not end it.
+-- not end it. Where the source says which session it was, only the cap ends it.
 activities_in_bursts as (
 
     select
@@ -70,7 +90,7 @@ activities_in_bursts as (
                     then occurred_at
             end
         ) over (
-            partition by actor_id
+            partition by actor_id, source_session_id
             order by occurred_at, event_id
             rows between unbounded preceding and current row
         ) as burst_started_at
@@ -115,14 +135,23 @@ activities_in_sessions as (
 
 ),
 
+activities_of_customers as (
+
+    {{ with_customers("activities_in_sessions") }}
+
+),
+
 final as (
 
     select
         actor_id,
+        source_session_id,
         burst_started_at,
         division,
         customer_id,
         local_date,
+        known_from_date,
+        is_bot,
 
         max(page_path) filter (where starts_session) as entry_page,
         max(page_path) filter (where ends_session) as exit_page,
@@ -140,8 +169,16 @@ final as (
 
         min(occurred_at) as first_activity_at,
         max(occurred_at) as last_activity_at
-    from activities_in_sessions
-    group by actor_id, burst_started_at, division, customer_id, local_date
+    from activities_of_customers
+    group by
+        actor_id,
+        source_session_id,
+        burst_started_at,
+        division,
+        customer_id,
+        local_date,
+        known_from_date,
+        is_bot
 
 )
 

@@ -6,10 +6,34 @@ session_days as (
 
 ),
 
+customers_ended as (
+
+    select * from {{ ref('int_customers_ended') }}
+
+),
+
+test_customers as (
+
+    select * from {{ ref('test_customers') }}
+
+),
+
+-- What belonged to a customer that merged belongs to the other now.
+session_days_of_today as (
+
+    select session_days.*
+    from session_days
+    left join customers_ended
+        on session_days.customer_id = customers_ended.customer_id
+    where customers_ended.merged_into is null
+
+),
+
 sessions_measured as (
 
     select
         actor_id,
+        source_session_id,
         burst_started_at,
         division,
 
@@ -19,6 +43,7 @@ sessions_measured as (
         max(entry_page) as entry_page,
         max(exit_page) as exit_page,
         max(channel) as channel,
+        bool_or(is_bot) as is_bot,
 
         sum(activities) as events,
         sum(core_events) as core_events,
@@ -28,31 +53,39 @@ sessions_measured as (
         min(first_activity_at) as started_at,
         max(last_activity_at) as ended_at,
         min(local_date) as start_date
-    from session_days
-    group by actor_id, burst_started_at, division
+    from session_days_of_today
+    group by actor_id, source_session_id, burst_started_at, division
 
 ),
 
 final as (
 
     select
-        {{ hashed_id(["actor_id", "cast(started_at as string)"]) }} as session_id,
-        actor_id,
-        customer_id,
+        {{ hashed_id(["actor_id", "source_session_id", "cast(started_at as string)"]) }}
+            as session_id,
+        sessions_measured.actor_id,
+        sessions_measured.source_session_id,
+        sessions_measured.customer_id,
 
-        entry_page,
-        exit_page,
-        channel,
+        sessions_measured.entry_page,
+        sessions_measured.exit_page,
+        sessions_measured.channel,
 
-        cast(events as bigint) as events,
-        cast(core_events as bigint) as core_events,
-        cast(pages as bigint) as pages,
-        cast(session_microseconds as double) / 1000000 as session_seconds,
+        cast(sessions_measured.events as bigint) as events,
+        cast(sessions_measured.core_events as bigint) as core_events,
+        cast(sessions_measured.pages as bigint) as pages,
+        cast(sessions_measured.session_microseconds as double) / 1000000
+            as session_seconds,
 
-        started_at,
-        ended_at,
-        start_date
+        sessions_measured.is_bot,
+        test_customers.customer_id is not null as is_test,
+
+        sessions_measured.started_at,
+        sessions_measured.ended_at,
+        sessions_measured.start_date
     from sessions_measured
+    left join test_customers
+        on sessions_measured.customer_id = test_customers.customer_id
 
 )
 

@@ -1,8 +1,8 @@
 with
 
-customer_days as (
+days_until_review as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('int_days_known_today') }}
 
 ),
 
@@ -15,17 +15,6 @@ run_parameters as (
 event_kinds as (
 
     select * from {{ ref('stg_event_kinds') }}
-
-),
-
-days_until_review as (
-
-    select customer_days.*
-    from customer_days
-    inner join run_parameters
-        on
-            customer_days.local_date
-            < {{ add_days("run_parameters.newest_review_week", 7) }}
 
 ),
 

@@ -1,8 +1,8 @@
 with
 
-customer_days as (
+days_known_today as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('int_days_known_today') }}
 
 ),
 
@@ -39,12 +39,12 @@ weeks as (
 active_weeks as (
 
     select distinct
-        customer_days.customer_id,
-        {{ monday_of("customer_days.local_date") }} as review_week
-    from customer_days
+        days_known_today.customer_id,
+        {{ monday_of("days_known_today.local_date") }} as review_week
+    from days_known_today
     inner join weeks
-        on {{ monday_of("customer_days.local_date") }} = weeks.review_week
-    where customer_days.activities > 0
+        on {{ monday_of("days_known_today.local_date") }} = weeks.review_week
+    where days_known_today.activities > 0
 
 ),
 
@@ -99,7 +99,7 @@ known_counted as (
         select
             customer_id,
             min(local_date) as first_seen_date
-        from customer_days
+        from days_known_today
         group by customer_id
     ) as first_days
     group by {{ monday_of("first_seen_date") }}

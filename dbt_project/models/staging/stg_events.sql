@@ -25,11 +25,25 @@ product_features as (
 ),
 
 -- Events that came after the lateness limit stay in raw and are counted in
--- ops.late_events_daily.
+-- ops.late_events_daily. What trackers send in the place of an id is none.
 events_in_time as (
 
-    select * from events
-    where not is_late
+    select
+        events.*,
+        {% for id_column in ("user_id", "anonymous_id", "account_id") %}
+        case
+            when not {{ list_has(
+                "run_parameters.meaningless_ids", "lower(events." ~ id_column ~ ")"
+            ) }}
+                then events.{{ id_column }}
+        end as meaningful_{{ id_column }},
+        {% endfor %}
+        run_parameters.customer_kind,
+        run_parameters.time_zone,
+        run_parameters.uses_session_ids_of_sources
+    from events
+    cross join run_parameters
+    where not events.is_late
 
 ),
 
@@ -37,18 +51,28 @@ events_described as (
 
     select
         events_in_time.event_id,
-        case
-            when run_parameters.customer_kind = 'account' then events_in_time.account_id
-            else events_in_time.user_id
-        end as customer_id,
-        events_in_time.user_id,
-        events_in_time.anonymous_id,
-        events_in_time.account_id,
+        events_in_time.meaningful_user_id as user_id,
+        events_in_time.meaningful_anonymous_id as anonymous_id,
+        events_in_time.meaningful_account_id as account_id,
         coalesce(
-            'anonymous:' || events_in_time.anonymous_id,
-            'user:' || events_in_time.user_id,
-            'account:' || events_in_time.account_id
+            'anonymous:' || events_in_time.meaningful_anonymous_id,
+            'user:' || events_in_time.meaningful_user_id,
+            'account:' || events_in_time.meaningful_account_id
         ) as actor_id,
+        -- Whose links say who the customer is, where the event does not say it itself.
+        case
+            when
+                events_in_time.customer_kind = 'user'
+                or events_in_time.meaningful_account_id is null
+                then coalesce(
+                    'user:' || events_in_time.meaningful_user_id,
+                    'anonymous:' || events_in_time.meaningful_anonymous_id
+                )
+        end as linking_id,
+        case
+            when events_in_time.uses_session_ids_of_sources
+                then nullif(events_in_time.session_id, '')
+        end as source_session_id,
 
         events_in_time.event_type,
         events_in_time.event_name,
@@ -57,6 +81,7 @@ events_described as (
         events_in_time.platform,
         events_in_time.page_path,
         events_in_time.properties,
+        events_in_time.traits,
 
         events_in_time.revenue,
         product_features.feature_number,
@@ -66,10 +91,9 @@ events_described as (
         coalesce(event_catalogue.is_core, false) as is_core,
 
         events_in_time.occurred_at,
-        {{ local_time("events_in_time.occurred_at", "run_parameters.time_zone") }}
+        {{ local_time("events_in_time.occurred_at", "events_in_time.time_zone") }}
             as occurred_local_at
     from events_in_time
-    cross join run_parameters
     left join event_catalogue
         on events_in_time.event_name = event_catalogue.event_name
     left join product_features

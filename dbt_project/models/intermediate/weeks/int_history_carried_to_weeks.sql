@@ -1,15 +1,11 @@
 {% set dates = (
     "last_activity_date", "last_core_event_date", "last_order_date",
-    "last_cancelled_date", "nps_date", "last_opt_out_date"
+    "nps_date", "last_opt_out_date"
 ) %}
 {% set counts = (
-    "orders", "tickets_opened", "tickets_closed", "upgrades", "downgrades",
-    "members_joined", "members_removed"
+    "orders", "tickets_opened", "tickets_closed", "members_joined", "members_removed"
 ) %}
-{% set states = [
-    "nps_score", "last_subscription_event", "plan", "monthly_recurring_revenue",
-    "seats", "limit_used_share"
-] %}
+{% set states = ["nps_score"] %}
 {% set consents = [] %}
 {% for channel in message_channels() %}
 {% do consents.append("is_subscribed_" ~ channel) %}
@@ -19,7 +15,13 @@ with
 
 customer_days as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('customer_days_as_known') }}
+
+),
+
+plans as (
+
+    select * from {{ ref('int_plans_carried_to_weeks') }}
 
 ),
 
@@ -42,14 +44,14 @@ first_week as (
 
 ),
 
--- What was known before the first week to build is one heap: nobody asks for its weeks.
-days_known_by_week as (
+-- What came before the first week to build is one heap: nobody asks for its weeks.
+days_by_week as (
 
     select
         customer_days.*,
         greatest(
-            {{ monday_of("customer_days.known_from_date") }}, first_week.review_week
-        ) as known_week
+            {{ monday_of("customer_days.local_date") }}, first_week.review_week
+        ) as review_week
     from customer_days
     cross join first_week
 
@@ -59,25 +61,25 @@ weeks_with_events as (
 
     select
         customer_id,
-        known_week as review_week,
+        history_from_week,
+        review_week,
         false as is_reviewed,
         min(local_date) as first_seen_date,
         max(case when activities > 0 then local_date end) as last_activity_date,
         max(case when core_events > 0 then local_date end) as last_core_event_date,
         max(case when orders > 0 then local_date end) as last_order_date,
-        max(case when cancellations > 0 then local_date end) as last_cancelled_date,
         max(case when nps_score is not null then local_date end) as nps_date,
         max(case when opt_outs > 0 then local_date end) as last_opt_out_date,
         {% for counted in counts %}
         sum({{ counted }}) as {{ counted }},
         {% endfor %}
         {% for state in states + consents %}
-        {{ value_at_largest(state, ["local_date", "known_from_date"]) }}
+        {{ value_at_largest(state, ["local_date"]) }}
             as {{ state }},
         {% endfor %}
         sum(revenue) as revenue
-    from days_known_by_week
-    group by customer_id, known_week
+    from days_by_week
+    group by customer_id, history_from_week, review_week
 
 ),
 
@@ -85,6 +87,7 @@ weeks_reviewed as (
 
     select
         customer_id,
+        history_from_week,
         calendar_week as review_week,
         true as is_reviewed,
         cast(null as date) as first_seen_date,
@@ -95,11 +98,6 @@ weeks_reviewed as (
         0 as {{ counted }},
         {% endfor %}
         cast(null as integer) as nps_score,
-        cast(null as string) as last_subscription_event,
-        cast(null as string) as plan,
-        cast(null as decimal(18, 4)) as monthly_recurring_revenue,
-        cast(null as integer) as seats,
-        cast(null as double) as limit_used_share,
         {% for consent in consents %}
         cast(null as boolean) as {{ consent }},
         {% endfor %}
@@ -136,7 +134,7 @@ history_carried as (
         cast(sum(revenue) over so_far as decimal(18, 4)) as revenue
     from weeks_in_order
     window so_far as (
-        partition by customer_id
+        partition by customer_id, history_from_week
         order by review_week, is_reviewed
         rows between unbounded preceding and current row
     )
@@ -156,47 +154,75 @@ history_of_reviews as (
 final as (
 
     select
-        customer_id,
-        review_week,
-        end_date,
+        history_of_reviews.customer_id,
+        history_of_reviews.review_week,
+        history_of_reviews.end_date,
 
-        first_seen_date,
-        {{ days_between("first_seen_date", "end_date") }} as tenure_days,
+        history_of_reviews.first_seen_date,
+        {{ days_between(
+            "history_of_reviews.first_seen_date", "history_of_reviews.end_date"
+        ) }} as tenure_days,
         cast(
-            least(52, ceil({{ days_between("first_seen_date", "end_date") }} / 7.0))
-            as integer
+            least(
+                52,
+                ceil(
+                    {{ days_between(
+                        "history_of_reviews.first_seen_date",
+                        "history_of_reviews.end_date"
+                    ) }} / 7.0
+                )
+            ) as integer
         ) as weeks_known_52w,
-        {{ days_between("last_activity_date", "end_date") }}
-            as days_since_last_activity,
-        {{ days_between("last_core_event_date", "end_date") }}
-            as days_since_last_core_event,
+        {{ days_between(
+            "history_of_reviews.last_activity_date", "history_of_reviews.end_date"
+        ) }} as days_since_last_activity,
+        {{ days_between(
+            "history_of_reviews.last_core_event_date", "history_of_reviews.end_date"
+        ) }} as days_since_last_core_event,
 
-        orders as orders_ever,
-        revenue as revenue_ever,
-        last_order_date,
-        {{ days_between("last_order_date", "end_date") }} as days_since_last_order,
+        history_of_reviews.orders as orders_ever,
+        history_of_reviews.revenue as revenue_ever,
+        history_of_reviews.last_order_date,
+        {{ days_between(
+            "history_of_reviews.last_order_date", "history_of_reviews.end_date"
+        ) }} as days_since_last_order,
 
-        cast(greatest(tickets_opened - tickets_closed, 0) as integer) as open_tickets,
-        nps_score as nps_last,
-        {{ days_between("nps_date", "end_date") }} as nps_days_ago,
+        cast(
+            greatest(
+                history_of_reviews.tickets_opened - history_of_reviews.tickets_closed, 0
+            ) as integer
+        ) as open_tickets,
+        history_of_reviews.nps_score as nps_last,
+        {{ days_between("history_of_reviews.nps_date", "history_of_reviews.end_date") }}
+            as nps_days_ago,
 
-        plan,
-        monthly_recurring_revenue,
-        seats,
-        limit_used_share,
-        cast(upgrades as integer) as upgrades_ever,
-        cast(downgrades as integer) as downgrades_ever,
-        coalesce(last_subscription_event = 'subscription_cancelled', false)
-            as is_cancelled,
-        last_cancelled_date,
+        plans.plan,
+        plans.monthly_recurring_revenue,
+        plans.seats,
+        plans.limit_used_share,
+        plans.days_to_renewal,
+        plans.upgrades_ever,
+        plans.downgrades_ever,
+        coalesce(plans.is_cancelled, false) as is_cancelled,
+        plans.last_cancelled_date,
+        plans.subscriber_id,
 
-        cast(members_joined - members_removed as integer) as team_size,
+        cast(
+            history_of_reviews.members_joined - history_of_reviews.members_removed
+            as integer
+        ) as team_size,
 
         {% for consent in consents %}
-        {{ consent }},
+        history_of_reviews.{{ consent }},
         {% endfor %}
-        {{ days_between("last_opt_out_date", "end_date") }} as days_since_opt_out
+        {{ days_between(
+            "history_of_reviews.last_opt_out_date", "history_of_reviews.end_date"
+        ) }} as days_since_opt_out
     from history_of_reviews
+    left join plans
+        on
+            history_of_reviews.customer_id = plans.customer_id
+            and history_of_reviews.review_week = plans.review_week
 
 )
 

@@ -8,7 +8,7 @@ messages as (
 
 customer_days as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('customer_days_as_known') }}
 
 ),
 
@@ -115,6 +115,7 @@ days_by_week as (
 
     select
         customer_days.customer_id,
+        customer_days.history_from_week,
         weeks_looked_back_on.review_week,
         case
             when
@@ -129,7 +130,6 @@ days_by_week as (
         on
             {{ monday_of("customer_days.local_date") }}
             = weeks_looked_back_on.calendar_week
-            and customer_days.known_from_date < weeks_looked_back_on.end_date
             and customer_days.local_date
             >= {{ add_days("weeks_looked_back_on.end_date", -365) }}
     where
@@ -142,11 +142,12 @@ days_summed as (
 
     select
         customer_id,
+        history_from_week,
         review_week,
         sum(offers_used_90d) as offers_used_90d,
         sum(opt_outs_365d) as opt_outs_365d
     from days_by_week
-    group by customer_id, review_week
+    group by customer_id, history_from_week, review_week
 
 ),
 
@@ -154,6 +155,7 @@ customers_reviewed as (
 
     select
         customer_id,
+        history_from_week,
         calendar_week as review_week
     from customers_by_week
     where weeks_until_review = 0
@@ -195,6 +197,7 @@ final as (
     left join days_summed
         on
             customers_reviewed.customer_id = days_summed.customer_id
+            and customers_reviewed.history_from_week = days_summed.history_from_week
             and customers_reviewed.review_week = days_summed.review_week
 
 )

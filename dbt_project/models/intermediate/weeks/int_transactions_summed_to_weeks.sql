@@ -6,7 +6,7 @@ with
 
 customer_days as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('customer_days_as_known') }}
 
 ),
 
@@ -26,8 +26,8 @@ days_in_reach as (
 
     select
         customer_days.customer_id,
+        customer_days.history_from_week,
         customer_days.local_date,
-        customer_days.known_from_date,
         {{ monday_of("customer_days.local_date") }} as calendar_week,
         {% for column in summed %}
         customer_days.{{ column }},
@@ -53,6 +53,7 @@ weeks_summed as (
 
     select
         customer_id,
+        history_from_week,
         calendar_week,
         {% for column in summed %}
         sum({{ column }}) as {{ column }},
@@ -66,7 +67,7 @@ weeks_summed as (
         max(case when orders > 0 then local_date end) as last_order_date,
         max(case when offers_received > 0 then 1 else 0 end) as offer_weeks
     from days_in_reach
-    group by customer_id, calendar_week
+    group by customer_id, history_from_week, calendar_week
 
 ),
 
@@ -74,6 +75,7 @@ days_by_week as (
 
     select
         days_in_reach.customer_id,
+        days_in_reach.history_from_week,
         weeks_looked_back_on.review_week,
         days_in_reach.product_categories,
         days_in_reach.payment_methods
@@ -81,7 +83,6 @@ days_by_week as (
     inner join weeks_looked_back_on
         on
             days_in_reach.calendar_week = weeks_looked_back_on.calendar_week
-            and days_in_reach.known_from_date < weeks_looked_back_on.end_date
             and days_in_reach.local_date
             >= {{ add_days("weeks_looked_back_on.end_date", -365) }}
 
@@ -91,6 +92,7 @@ categories_by_week as (
 
     select
         customer_id,
+        history_from_week,
         review_week,
         {{ explode_list("product_categories") }} as category
     from days_by_week
@@ -101,11 +103,12 @@ categories_counted as (
 
     select
         customer_id,
+        history_from_week,
         review_week,
         category,
         count(*) as items
     from categories_by_week
-    group by customer_id, review_week, category
+    group by customer_id, history_from_week, review_week, category
 
 ),
 
@@ -113,6 +116,7 @@ categories_summed as (
 
     select
         customer_id,
+        history_from_week,
         review_week,
         count(*) as product_categories_365d,
         {{ value_at_smallest("category", ["-items", "category"]) }}
@@ -120,7 +124,7 @@ categories_summed as (
         {{ share_of("sum(items * items)", "(sum(items) * sum(items))") }}
             as category_concentration_365d
     from categories_counted
-    group by customer_id, review_week
+    group by customer_id, history_from_week, review_week
 
 ),
 
@@ -128,6 +132,7 @@ payment_methods_by_week as (
 
     select
         customer_id,
+        history_from_week,
         review_week,
         {{ explode_list("payment_methods") }} as payment_method
     from days_by_week
@@ -138,11 +143,12 @@ payment_methods_counted as (
 
     select
         customer_id,
+        history_from_week,
         review_week,
         payment_method,
         count(*) as orders
     from payment_methods_by_week
-    group by customer_id, review_week, payment_method
+    group by customer_id, history_from_week, review_week, payment_method
 
 ),
 
@@ -150,12 +156,13 @@ payment_methods_summed as (
 
     select
         customer_id,
+        history_from_week,
         review_week,
         count(*) as payment_methods_365d,
         {{ value_at_smallest("payment_method", ["-orders", "payment_method"]) }}
             as payment_method_main
     from payment_methods_counted
-    group by customer_id, review_week
+    group by customer_id, history_from_week, review_week
 
 ),
 
@@ -165,6 +172,7 @@ weeks_in_order as (
 
     select
         customers_by_week.customer_id,
+        customers_by_week.history_from_week,
         customers_by_week.calendar_week,
         customers_by_week.weeks_until_review,
         {% for column in summed %}
@@ -184,14 +192,17 @@ weeks_in_order as (
     left join weeks_summed
         on
             customers_by_week.customer_id = weeks_summed.customer_id
+            and customers_by_week.history_from_week = weeks_summed.history_from_week
             and customers_by_week.calendar_week = weeks_summed.calendar_week
     left join categories_summed
         on
             customers_by_week.customer_id = categories_summed.customer_id
+            and customers_by_week.history_from_week = categories_summed.history_from_week
             and customers_by_week.calendar_week = categories_summed.review_week
     left join payment_methods_summed
         on
             customers_by_week.customer_id = payment_methods_summed.customer_id
+            and customers_by_week.history_from_week = payment_methods_summed.history_from_week
             and customers_by_week.calendar_week = payment_methods_summed.review_week
 
 ),
@@ -202,6 +213,7 @@ windows_summed as (
 
     select
         customer_id,
+        history_from_week,
         calendar_week as review_week,
         weeks_until_review,
         product_categories_365d,
@@ -225,26 +237,26 @@ windows_summed as (
     from weeks_in_order
     window
         in_order as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
         ),
         last_4_weeks as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
             rows between 3 preceding and current row
         ),
         last_12_weeks as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
             rows between 11 preceding and current row
         ),
         last_52_weeks as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
             rows between 51 preceding and current row
         ),
         last_53_weeks as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
             rows between 52 preceding and current row
         )

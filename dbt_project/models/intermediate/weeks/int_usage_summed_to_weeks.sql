@@ -11,7 +11,7 @@ with
 
 customer_days as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('customer_days_as_known') }}
 
 ),
 
@@ -31,6 +31,7 @@ days_in_reach as (
 
     select
         customer_days.customer_id,
+        customer_days.history_from_week,
         customer_days.local_date,
         {{ monday_of("customer_days.local_date") }} as calendar_week,
         customer_days.activities,
@@ -57,6 +58,7 @@ weeks_summed as (
 
     select
         customer_id,
+        history_from_week,
         calendar_week,
         {% for column in summed %}
         sum({{ column }}) as {{ column }},
@@ -67,7 +69,7 @@ weeks_summed as (
         {% endfor %}
         bit_or(feature_mask) as feature_mask
     from days_in_reach
-    group by customer_id, calendar_week
+    group by customer_id, history_from_week, calendar_week
 
 ),
 
@@ -77,6 +79,7 @@ weeks_in_order as (
 
     select
         customers_by_week.customer_id,
+        customers_by_week.history_from_week,
         customers_by_week.calendar_week,
         customers_by_week.weeks_until_review,
         {{ week_number("customers_by_week.calendar_week") }} as week_number,
@@ -92,6 +95,7 @@ weeks_in_order as (
     left join weeks_summed
         on
             customers_by_week.customer_id = weeks_summed.customer_id
+            and customers_by_week.history_from_week = weeks_summed.history_from_week
             and customers_by_week.calendar_week = weeks_summed.calendar_week
     where customers_by_week.weeks_until_review <= 12
 
@@ -103,6 +107,7 @@ windows_summed as (
 
     select
         customer_id,
+        history_from_week,
         calendar_week as review_week,
         weeks_until_review,
         week_number,
@@ -134,26 +139,26 @@ windows_summed as (
     from weeks_in_order
     window
         in_order as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
         ),
         last_4_weeks as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
             rows between 3 preceding and current row
         ),
         the_4_weeks_before as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
             rows between 7 preceding and 4 preceding
         ),
         last_8_weeks as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
             rows between 7 preceding and current row
         ),
         last_12_weeks as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
             rows between 11 preceding and current row
         )

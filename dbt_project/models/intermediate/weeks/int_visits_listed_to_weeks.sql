@@ -2,7 +2,7 @@ with
 
 customer_days as (
 
-    select * from {{ ref('customer_days') }}
+    select * from {{ ref('customer_days_as_known') }}
 
 ),
 
@@ -22,13 +22,15 @@ active_days as (
 
     select
         customer_id,
+        history_from_week,
         local_date,
         {{ monday_of("local_date") }} as calendar_week,
         sessions_started,
         session_lengths,
         session_lengths_in_start_week,
         {{ days_between(
-            "lag(local_date) over (partition by customer_id order by local_date)",
+            "lag(local_date) over ("
+            ~ "partition by customer_id, history_from_week order by local_date)",
             "local_date"
         ) }} as gap_days
     from customer_days
@@ -48,6 +50,7 @@ customers_listed as (
 
     select
         customer_id,
+        history_from_week,
         {{ ordered_list("coalesce(gap_days, 0)", "local_date") }} as gaps,
         {{ flattened_list(ordered_list("session_lengths", "local_date")) }}
             as session_lengths,
@@ -56,7 +59,7 @@ customers_listed as (
         ) }}
             as session_lengths_in_start_week
     from active_days
-    group by customer_id
+    group by customer_id, history_from_week
 
 ),
 
@@ -64,12 +67,13 @@ weeks_summed as (
 
     select
         customer_id,
+        history_from_week,
         calendar_week,
         count(*) as visits,
         count(*) filter (where local_date > calendar_week) as visits_after_monday,
         sum(sessions_started) as sessions
     from active_days
-    group by customer_id, calendar_week
+    group by customer_id, history_from_week, calendar_week
 
 ),
 
@@ -79,6 +83,7 @@ weeks_in_order as (
 
     select
         customers_by_week.customer_id,
+        customers_by_week.history_from_week,
         customers_by_week.calendar_week,
         customers_by_week.weeks_until_review,
         coalesce(weeks_summed.visits, 0) as visits,
@@ -88,6 +93,7 @@ weeks_in_order as (
     left join weeks_summed
         on
             customers_by_week.customer_id = weeks_summed.customer_id
+            and customers_by_week.history_from_week = weeks_summed.history_from_week
             and customers_by_week.calendar_week = weeks_summed.calendar_week
     where customers_by_week.weeks_until_review <= 12
 
@@ -98,6 +104,7 @@ weeks_counted as (
 
     select
         customer_id,
+        history_from_week,
         calendar_week as review_week,
         weeks_until_review,
         sum(visits) over so_far as visits_so_far,
@@ -109,17 +116,17 @@ weeks_counted as (
     from weeks_in_order
     window
         so_far as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
             rows between unbounded preceding and current row
         ),
         last_4_weeks as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
             rows between 3 preceding and current row
         ),
         last_12_weeks as (
-            partition by customer_id
+            partition by customer_id, history_from_week
             order by calendar_week
             rows between 11 preceding and current row
         )
@@ -133,6 +140,7 @@ weeks_listed as (
 
     select
         weeks_counted.customer_id,
+        weeks_counted.history_from_week,
         weeks_counted.review_week,
         {{ part_of_list(
             "customers_listed.gaps",
@@ -153,7 +161,9 @@ weeks_listed as (
         ) }} as session_lengths
     from weeks_counted
     inner join customers_listed
-        on weeks_counted.customer_id = customers_listed.customer_id
+        on
+            weeks_counted.customer_id = customers_listed.customer_id
+            and weeks_counted.history_from_week = customers_listed.history_from_week
     where
         weeks_counted.weeks_until_review = 0
         -- Which other weeks are built with this one must not decide who has a row.
@@ -165,6 +175,7 @@ member_days_by_week as (
 
     select
         customer_days.customer_id,
+        customer_days.history_from_week,
         weeks_looked_back_on.review_week,
         customer_days.active_user_ids
     from customer_days
@@ -180,6 +191,7 @@ members_by_week as (
 
     select
         customer_id,
+        history_from_week,
         review_week,
         {{ explode_list("active_user_ids") }} as user_id
     from member_days_by_week
@@ -190,10 +202,11 @@ members_counted as (
 
     select
         customer_id,
+        history_from_week,
         review_week,
         count(distinct user_id) as active_members_28d
     from members_by_week
-    group by customer_id, review_week
+    group by customer_id, history_from_week, review_week
 
 ),
 
@@ -219,6 +232,7 @@ final as (
     left join members_counted
         on
             weeks_listed.customer_id = members_counted.customer_id
+            and weeks_listed.history_from_week = members_counted.history_from_week
             and weeks_listed.review_week = members_counted.review_week
 
 )

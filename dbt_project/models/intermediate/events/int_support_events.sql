@@ -1,0 +1,44 @@
+with
+
+events as (
+
+    select * from {{ ref('int_customer_events') }}
+
+),
+
+support_events as (
+
+    select * from events
+    where
+        event_name in ('ticket_opened', 'ticket_closed', 'nps_answered')
+        and is_listed
+        and customer_id is not null
+
+),
+
+final as (
+
+    select
+        event_id,
+        customer_id,
+
+        event_name,
+        {{ json_text("properties", "$.ticket_id") }} as ticket_id,
+
+        case
+            when event_name in ('ticket_opened', 'ticket_closed')
+                then {{ json_number("properties", "$.sentiment", "decimal(9, 6)") }}
+        end as sentiment,
+        case
+            when event_name = 'nps_answered'
+                then {{ json_number("properties", "$.score", "integer") }}
+        end as nps_score,
+
+        occurred_at,
+        local_date,
+        known_from_date
+    from support_events
+
+)
+
+select * from final

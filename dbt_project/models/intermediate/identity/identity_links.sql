@@ -1,0 +1,212 @@
+with
+
+events as (
+
+    select * from {{ ref('stg_events') }}
+
+),
+
+run_parameters as (
+
+    select * from {{ source('ops', 'run_parameters') }}
+
+),
+
+claims as (
+
+    select * from {{ ref('user_merge_claims') }}
+
+),
+
+-- Whoever an id is named together with owns it from then on.
+ids_named as (
+
+    select
+        'anonymous' as id_type,
+        events.anonymous_id as id,
+        case when events.user_id is null then 'account' else 'user' end as owner_type,
+        coalesce(events.user_id, events.account_id) as owner_id,
+        events.event_id,
+        events.occurred_at
+    from events
+    cross join run_parameters
+    where
+        events.anonymous_id is not null
+        and (
+            events.user_id is not null
+            or (
+                run_parameters.customer_kind = 'account'
+                and events.account_id is not null
+            )
+        )
+
+    union all
+
+    select
+        'user' as id_type,
+        user_id as id,
+        'account' as owner_type,
+        account_id as owner_id,
+        event_id,
+        occurred_at
+    from events
+    where
+        user_id is not null
+        and account_id is not null
+
+    union all
+
+    -- An alias may also speak of the anonymous id that somebody had before.
+    select
+        'anonymous' as id_type,
+        user_id as id,
+        'user' as owner_type,
+        merged_into as owner_id,
+        'alias' as event_id,
+        merged_at as occurred_at
+    from claims
+    where user_id in (select events.anonymous_id from events)
+
+),
+
+owners as (
+
+    select
+        id_type,
+        id,
+        owner_type,
+        owner_id,
+        min(occurred_at) as first_named_at
+    from ids_named
+    group by id_type, id, owner_type, owner_id
+
+),
+
+owners_numbered as (
+
+    select
+        *,
+        count(*) over (partition by id_type, id) as owners,
+        row_number() over (
+            partition by id_type, id
+            order by first_named_at, owner_type desc, owner_id
+        ) as owner_number
+    from owners
+
+),
+
+ids_with_several_owners as (
+
+    select distinct
+        id_type,
+        id
+    from owners_numbered
+    where owners > 1
+
+),
+
+namings_in_order as (
+
+    select
+        ids_named.*,
+        lag(ids_named.owner_type || ':' || ids_named.owner_id) over (
+            partition by ids_named.id_type, ids_named.id
+            order by
+                ids_named.occurred_at,
+                ids_named.event_id,
+                ids_named.owner_type,
+                ids_named.owner_id
+        ) as owner_before
+    from ids_named
+    inner join ids_with_several_owners
+        on
+            ids_named.id_type = ids_with_several_owners.id_type
+            and ids_named.id = ids_with_several_owners.id
+
+),
+
+changes_of_owner as (
+
+    select
+        id_type,
+        id,
+        owner_type,
+        owner_id,
+        first_named_at as linked_at,
+        'first' as event_id
+    from owners_numbered
+    where owners = 1
+
+    union all
+
+    select
+        id_type,
+        id,
+        owner_type,
+        owner_id,
+        occurred_at as linked_at,
+        event_id
+    from namings_in_order
+    where
+        owner_before is null
+        or owner_before <> owner_type || ':' || owner_id
+
+),
+
+links as (
+
+    select
+        changes_of_owner.id_type,
+        changes_of_owner.id,
+        changes_of_owner.owner_type,
+        changes_of_owner.owner_id,
+        changes_of_owner.linked_at,
+        lead(changes_of_owner.linked_at) over in_order as linked_until_at,
+        row_number() over in_order as link_number,
+        max(owners_numbered.owner_number) over (
+            partition by changes_of_owner.id_type, changes_of_owner.id
+            order by
+                changes_of_owner.linked_at,
+                changes_of_owner.event_id,
+                changes_of_owner.owner_type,
+                changes_of_owner.owner_id
+            rows between unbounded preceding and current row
+        ) as owners_so_far
+    from changes_of_owner
+    inner join owners_numbered
+        on
+            changes_of_owner.id_type = owners_numbered.id_type
+            and changes_of_owner.id = owners_numbered.id
+            and changes_of_owner.owner_type = owners_numbered.owner_type
+            and changes_of_owner.owner_id = owners_numbered.owner_id
+    window in_order as (
+        partition by changes_of_owner.id_type, changes_of_owner.id
+        order by
+            changes_of_owner.linked_at,
+            changes_of_owner.event_id,
+            changes_of_owner.owner_type,
+            changes_of_owner.owner_id
+    )
+
+),
+
+-- What an id did before its first link is that of its first owner. An id that more own
+-- than the settings allow belongs to nobody from then on.
+final as (
+
+    select
+        links.id_type,
+        links.id,
+        links.owner_type,
+        links.owner_id,
+        links.linked_at,
+        case when links.link_number > 1 then links.linked_at end as applies_from_at,
+        links.linked_until_at as applies_until_at,
+        cast(links.owners_so_far as integer) as owners_so_far,
+        links.owners_so_far > run_parameters.customers_per_id_at_most as is_shared
+    from links
+    cross join run_parameters
+
+)
+
+select * from final
