@@ -26,8 +26,8 @@ event_kinds as (
 
 ),
 
--- Who redeems a coupon says so, where the business tells it; elsewhere an order names
--- the coupon. A redemption that is only dated with the day of the sending came after it.
+-- Redemptions say which offers were used, where the business tells them; elsewhere an
+-- order names the coupon. A redemption dated like the sending came after it.
 offers_and_uses as (
 
     select
