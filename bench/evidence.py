@@ -15,7 +15,10 @@ import duckdb
 import pandas as pd
 
 from bench.comparisons.preferences import PREFERENCES
-from simulation.catalogue import AFFINITIES
+from bench.evidence_of_activation import ActivationEvidence, read_activation
+from bench.evidence_of_identities import IdentityEvidence, prepare, read_identities
+from bench.reader import Reader
+from simulation.catalogue import AFFINITIES, MESSAGE_CHANNELS
 
 TRUTH_TABLES = (
     "account_weeks",
@@ -35,17 +38,8 @@ MEMORY_LIMIT, THREADS = "1200MB", 2
 OUTCOME_WEEKS = 4
 TICKET_DAYS = 90
 OPT_OUT_DAYS = 365
+READING_DAYS = 90
 
-# What reached the collector before the world ended, as the loader should see it.
-_RECEIVED_SESSIONS = """
-    select
-        *,
-        -- its last events come with the delay of its first, and a minute of latency at most
-        ended_at + (first_received_at - started_at) + interval 1 minute >= ends_at as is_divided
-    from truth.sessions
-    cross join (select max(received_date) + interval 1 day as ends_at from truth.deliveries) as the_end
-    where not is_late and not is_rejected and first_received_at < ends_at
-"""
 # Customers and weeks with a session of which something never came: what is missing there has a reason.
 _EXPLAINED_WEEKS = """
     select distinct account_id, review_week
@@ -76,7 +70,7 @@ class Evidence:
     invite_odds: float
     scored: pd.DataFrame
     living: pd.DataFrame
-    sessions: pd.DataFrame
+    identities: IdentityEvidence
     deliveries: pd.DataFrame
     late_counted: int
     rejections_planted: pd.Series
@@ -92,14 +86,11 @@ class Evidence:
     found_tickets: int
     messages_planted: dict[str, int]
     messages_found: dict[str, int]
-    visits: pd.DataFrame
-    changed_ids: pd.DataFrame
-    people_of_computers: pd.DataFrame
     activation: pd.DataFrame
+    first_steps: ActivationEvidence
     anomalies: pd.DataFrame
-    bots: pd.DataFrame
-    accounts: pd.DataFrame
     readers: pd.DataFrame
+    consents: pd.DataFrame
     opt_outs_loaded: int
     opt_outs_found: int
     upgrades: pd.DataFrame
@@ -119,7 +110,7 @@ def read_evidence(data: Path) -> Evidence:
             connection.execute(
                 f"create view truth.{table} as from read_parquet('{data / 'truth' / table}.parquet')"
             )
-        read = _Reader(connection)
+        read = Reader(connection)
         weeks = [
             week for (week,) in read.rows("select distinct review_week from build.scores.health order by 1")
         ]
@@ -130,6 +121,9 @@ def read_evidence(data: Path) -> Evidence:
         )
         newest, zone = weeks[-1], read.value("select time_zone from build.ops.run_parameters")
         end = {"end": newest + timedelta(days=7), "ends_at": _midnight(newest + timedelta(days=7), zone)}
+        connection.execute("create view tests as select account_id from truth.accounts where is_test")
+        prepare(read, zone, parameters["anomaly"]["script_events"][0])
+        connection.execute(_loaded_events(zone))
         rejected = read.frame(
             "select reason, count(*) as lines from build.raw.rejected_events group by reason"
         )
@@ -139,7 +133,7 @@ def read_evidence(data: Path) -> Evidence:
             invite_odds=parameters["activation"]["invite_odds"],
             scored=_scored(read),
             living=_living(read),
-            sessions=_sessions(read),
+            identities=read_identities(read),
             deliveries=_deliveries(read),
             late_counted=int(
                 read.value("select coalesce(sum(late_events), 0) from build.ops.late_events_daily")
@@ -157,8 +151,10 @@ def read_evidence(data: Path) -> Evidence:
             refunded=float(
                 read.value(
                     """
-                    select coalesce(sum(revenue), 0) from build.raw.events
-                    where event_name = 'order_refunded' and not is_late and occurred_at < $ends_at
+                    select coalesce(sum(revenue), 0) from loaded_events
+                    where
+                        event_name = 'order_refunded' and not is_late and occurred_at < $ends_at
+                        and not is_of_test and not is_on_flagged_day
                     """,
                     {"ends_at": end["ends_at"]},
                 )
@@ -168,13 +164,16 @@ def read_evidence(data: Path) -> Evidence:
                 read.value(
                     """
                     select coalesce(sum(order_revenue), 0) from build.intermediate.customer_days
+                    semi join (
+                        from build.features.customer_weeks where review_week = $week
+                    ) as reviewed using (customer_id)
                     where local_date < $end
                     """,
-                    {"end": end["end"]},
+                    {"week": newest, "end": end["end"]},
                 )
             ),
             found_net=float(_newest_sum(read, "revenue_ever", newest)),
-            tickets=_tickets(read, end["end"] - timedelta(days=TICKET_DAYS), end["end"], zone),
+            tickets=_tickets(read, end["end"] - timedelta(days=TICKET_DAYS), end["end"]),
             found_tickets=int(_newest_sum(read, "tickets_90d", newest)),
             messages_planted=read.frame(
                 """
@@ -197,42 +196,26 @@ def read_evidence(data: Path) -> Evidence:
                     """
                 )
             },
-            visits=_visits(read),
-            changed_ids=_changed_ids(read),
-            people_of_computers=read.frame(
-                """
-                select
-                    anonymous_id,
-                    count(distinct user_id) as people,
-                    count(distinct account_id) as customers
-                from truth.sessions where account_id is not null and anonymous_id is not null
-                group by anonymous_id
-                """
-            ),
             activation=read.frame(
                 """
                 select activation.* from truth.activation inner join truth.accounts using (account_id)
                 where not is_known_at_start
                 """
             ),
+            first_steps=read_activation(read),
             anomalies=read.frame("from truth.anomalies"),
-            bots=read.frame("from truth.bots"),
-            accounts=read.frame("from truth.accounts"),
-            readers=_readers(read, newest),
+            readers=_readers(read, newest, zone),
+            consents=_consents(read, newest, end["ends_at"]),
             opt_outs_loaded=int(
                 read.value(
                     """
-                    select count(*) from build.raw.events
+                    select count(*) from loaded_events
                     where
-                        event_name = 'channel_unsubscribed' and account_id is not null and not is_late
-                        and cast(timezone($zone, timezone('UTC', occurred_at)) as date) >= $first
-                        and occurred_at < $ends_at
+                        event_name = 'channel_unsubscribed' and not is_late
+                        and account_id is not null and not is_of_test
+                        and local_date >= $first and local_date < $end
                     """,
-                    {
-                        "zone": zone,
-                        "first": end["end"] - timedelta(days=OPT_OUT_DAYS),
-                        "ends_at": end["ends_at"],
-                    },
+                    {"first": end["end"] - timedelta(days=OPT_OUT_DAYS), "end": end["end"]},
                 )
             ),
             opt_outs_found=int(_newest_sum(read, "opt_outs_365d", newest)),
@@ -243,32 +226,43 @@ def read_evidence(data: Path) -> Evidence:
         )
 
 
-@dataclass(frozen=True)
-class _Reader:
-    connection: duckdb.DuckDBPyConnection
-
-    def frame(self, sql: str, values: dict | None = None) -> pd.DataFrame:
-        return self.connection.execute(sql, values or {}).df()
-
-    def rows(self, sql: str, values: dict | None = None) -> list[tuple]:
-        return self.connection.execute(sql, values or {}).fetchall()
-
-    def value(self, sql: str, values: dict | None = None) -> object:
-        return self.rows(sql, values)[0][0]
+def _loaded_events(zone: str) -> str:
+    """Makes a view: raw events with their local date, and why the product leaves some out of all weeks."""
+    return f"""
+        create view loaded_events as
+        select
+            events.event_id,
+            events.event_name,
+            events.account_id,
+            events.properties,
+            events.revenue,
+            events.occurred_at,
+            cast(timezone('{zone}', timezone('UTC', events.occurred_at)) as date) as local_date,
+            events.is_late,
+            tests.account_id is not null as is_of_test,
+            flagged_days.actor_id is not null as is_on_flagged_day
+        from build.raw.events
+        left join tests on events.account_id = tests.account_id
+        left join flagged_days
+            on
+                'anonymous:' || events.anonymous_id = flagged_days.actor_id
+                and cast(timezone('{zone}', timezone('UTC', events.occurred_at)) as date)
+                = flagged_days.local_date
+    """
 
 
 def _midnight(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), tzinfo=ZoneInfo(zone)).astimezone(UTC).replace(tzinfo=None)
 
 
-def _newest_sum(read: _Reader, column: str, week: date) -> object:
+def _newest_sum(read: Reader, column: str, week: date) -> object:
     return read.value(
         f"select coalesce(sum({column}), 0) from build.features.customer_weeks where review_week = $week",
         {"week": week},
     )
 
 
-def _scored(read: _Reader) -> pd.DataFrame:
+def _scored(read: Reader) -> pd.DataFrame:
     return read.frame(
         f"""
         with outcomes as ({_OUTCOMES})
@@ -290,7 +284,7 @@ def _scored(read: _Reader) -> pd.DataFrame:
     )
 
 
-def _living(read: _Reader) -> pd.DataFrame:
+def _living(read: Reader) -> pd.DataFrame:
     return read.frame(
         """
         select customer_weeks.*, clusters.cluster_name, account_weeks.archetype
@@ -310,46 +304,7 @@ def _living(read: _Reader) -> pd.DataFrame:
     )
 
 
-def _sessions(read: _Reader) -> pd.DataFrame:
-    return read.frame(
-        f"""
-        with received as ({_RECEIVED_SESSIONS}),
-        planted as (
-            select
-                account_id as customer_id,
-                count(*) as planted_sessions,
-                sum(activities) filter (where not is_divided) as planted_activities,
-                count(*) filter (where is_divided) as divided_sessions
-            from received where is_identified group by account_id
-        ),
-        found as (
-            select
-                sessions.customer_id,
-                count(*) as found_sessions,
-                sum(sessions.events) filter (where received.started_at is null) as found_activities
-            from build.intermediate.sessions
-            left join received
-                on
-                    sessions.actor_id = 'anonymous:' || received.anonymous_id
-                    and sessions.started_at = received.started_at
-                    and received.is_divided
-            where sessions.customer_id is not null
-            group by sessions.customer_id
-        )
-        select
-            customer_id,
-            coalesce(planted_sessions, 0)::bigint as planted_sessions,
-            coalesce(found_sessions, 0)::bigint as found_sessions,
-            coalesce(planted_activities, 0)::bigint as planted_activities,
-            coalesce(found_activities, 0)::bigint as found_activities,
-            coalesce(divided_sessions, 0)::bigint as divided_sessions
-        from planted full outer join found using (customer_id)
-        order by customer_id
-        """
-    )
-
-
-def _deliveries(read: _Reader) -> pd.DataFrame:
+def _deliveries(read: Reader) -> pd.DataFrame:
     measures = {
         "lines": ("lines", "rows_read"),
         "events": ("events", "events_loaded"),
@@ -377,12 +332,14 @@ def _deliveries(read: _Reader) -> pd.DataFrame:
     )
 
 
-def _customers(read: _Reader) -> pd.DataFrame:
+def _customers(read: Reader) -> pd.DataFrame:
     return read.frame(
         """
         with planted as (
             select account_id as customer_id, review_week, is_cancelled
-            from truth.account_weeks semi join reviewed_weeks using (review_week)
+            from truth.account_weeks
+            semi join reviewed_weeks using (review_week)
+            anti join tests using (account_id)
         ),
         found as (
             select customer_id, review_week, is_cancelled, upgrades_ever
@@ -410,7 +367,7 @@ def _customers(read: _Reader) -> pd.DataFrame:
     )
 
 
-def _labels(read: _Reader) -> pd.DataFrame:
+def _labels(read: Reader) -> pd.DataFrame:
     return read.frame(
         f"""
         with outcomes as ({_OUTCOMES})
@@ -428,7 +385,7 @@ def _labels(read: _Reader) -> pd.DataFrame:
     )
 
 
-def _orders(read: _Reader, ends_at: datetime) -> pd.DataFrame:
+def _orders(read: Reader, ends_at: datetime) -> pd.DataFrame:
     return read.frame(
         f"""
         with explained_weeks as ({_EXPLAINED_WEEKS}),
@@ -445,14 +402,21 @@ def _orders(read: _Reader, ends_at: datetime) -> pd.DataFrame:
             from truth.carts where is_ordered
         ),
         loaded as (
-            select properties ->> '$.order_id' as order_id, occurred_at, is_late
-            from build.raw.events where event_name = 'order_completed'
+            select
+                properties ->> '$.order_id' as order_id,
+                occurred_at,
+                is_late,
+                is_of_test,
+                is_on_flagged_day
+            from loaded_events where event_name = 'order_completed'
         )
         select
             order_id,
             planted.revenue,
             loaded.occurred_at is not null as is_loaded,
             coalesce(loaded.is_late, false) as is_late,
+            coalesce(loaded.is_of_test, false) as is_of_test,
+            coalesce(loaded.is_on_flagged_day, false) as is_on_flagged_day,
             loaded.occurred_at is null and (
                 rejected.order_id is not null or explained_weeks.account_id is not null
             ) as is_explained,
@@ -469,7 +433,7 @@ def _orders(read: _Reader, ends_at: datetime) -> pd.DataFrame:
     )
 
 
-def _tickets(read: _Reader, first: date, end: date, zone: str) -> pd.DataFrame:
+def _tickets(read: Reader, first: date, end: date) -> pd.DataFrame:
     return read.frame(
         f"""
         with explained_weeks as ({_EXPLAINED_WEEKS}),
@@ -477,14 +441,18 @@ def _tickets(read: _Reader, first: date, end: date, zone: str) -> pd.DataFrame:
             select
                 properties ->> '$.ticket_id' as ticket_id,
                 is_late,
-                cast(timezone($zone, timezone('UTC', occurred_at)) as date) as local_date
-            from build.raw.events where event_name = 'ticket_opened'
+                is_of_test,
+                is_on_flagged_day,
+                local_date
+            from loaded_events where event_name = 'ticket_opened'
         )
         select
             ticket_id,
             tickets.account_id is not null as is_planted,
             loaded.local_date is not null as is_loaded,
             coalesce(loaded.is_late, false) as is_late,
+            coalesce(loaded.is_of_test, false) as is_of_test,
+            coalesce(loaded.is_on_flagged_day, false) as is_on_flagged_day,
             loaded.local_date is null and explained_weeks.account_id is not null as is_explained,
             coalesce(loaded.local_date >= $first and loaded.local_date < $end, false) as is_in_window
         from truth.tickets
@@ -494,66 +462,66 @@ def _tickets(read: _Reader, first: date, end: date, zone: str) -> pd.DataFrame:
                 tickets.account_id = explained_weeks.account_id
                 and tickets.review_week = explained_weeks.review_week
         """,
-        {"zone": zone, "first": first, "end": end},
+        {"first": first, "end": end},
     )
 
 
-def _readers(read: _Reader, week: date) -> pd.DataFrame:
+def _readers(read: Reader, week: date, zone: str) -> pd.DataFrame:
     said = ", ".join(f"customer_weeks.{column} as said_{column}" for _, _, column in PREFERENCES)
     return read.frame(
         f"""
         with opened as (
-            select account_id, count(*) as messages_opened from truth.messages
-            where is_opened group by account_id
+            select customer_id, count(*) as messages_opened from build.intermediate.messages
+            where sent_date >= $first and opened_date < $end and sent_date < $end
+            group by customer_id
         )
         select
-            readers.*, {said},
+            readers.*,
+            {said},
+            accounts.time_zone = $zone as is_in_zone_of_business,
             coalesce(opened.messages_opened, 0)::bigint as messages_opened
         from build.features.customer_weeks
         inner join truth.readers on customer_weeks.customer_id = readers.account_id
-        left join opened using (account_id)
+        inner join truth.accounts on customer_weeks.customer_id = accounts.account_id
+        left join opened on readers.account_id = opened.customer_id
         where customer_weeks.review_week = $week
         order by readers.account_id
         """,
-        {"week": week},
+        {
+            "week": week,
+            "zone": zone,
+            "first": week + timedelta(days=7 - READING_DAYS),
+            "end": week + timedelta(days=7),
+        },
     )
 
 
-def _visits(read: _Reader) -> pd.DataFrame:
+def _consents(read: Reader, week: date, ends_at: datetime) -> pd.DataFrame:
+    """What was said last before the end of the week is read from the loaded events."""
+    found = " union all ".join(
+        f"""
+        select customer_id, '{channel}' as message_channel, is_subscribed_{channel} as found
+        from build.features.customer_weeks where review_week = $week
+        """
+        for channel in MESSAGE_CHANNELS
+    )
     return read.frame(
         f"""
-        with received as ({_RECEIVED_SESSIONS}),
-        computers as (
-            select id as anonymous_id, arg_max(customer_id, known_from_date) as customer_id
-            from build.intermediate.identities where id_type = 'anonymous' group by id
+        with found as ({found}),
+        loaded as (
+            select
+                account_id as customer_id,
+                properties ->> '$.message_channel' as message_channel,
+                arg_max(event_name = 'channel_subscribed', (occurred_at, event_id)) as loaded
+            from loaded_events
+            where
+                event_name in ('channel_subscribed', 'channel_unsubscribed')
+                and not is_late and occurred_at < $ends_at
+            group by all
         )
-        select
-            received.account_id as customer_id,
-            sessions.customer_id as found_customer_id,
-            computers.customer_id as known_customer_id
-        from received
-        left join build.intermediate.sessions
-            on
-                sessions.actor_id = 'anonymous:' || received.anonymous_id
-                and sessions.started_at = received.started_at
-        left join computers on received.anonymous_id = computers.anonymous_id
-        where not received.is_identified and received.account_id is not null
-        """
-    )
-
-
-def _changed_ids(read: _Reader) -> pd.DataFrame:
-    return read.frame(
-        """
-        with users as (
-            select id, max(customer_id) as customer_id
-            from build.intermediate.identities where id_type = 'user'
-            group by id having count(*) = 1
-        )
-        select of_new.customer_id as customer_of_new, of_previous.customer_id as customer_of_previous
-        from build.raw.events
-        left join users as of_new on events.user_id = of_new.id
-        left join users as of_previous on events.properties ->> '$.previous_id' = of_previous.id
-        where events.event_type = 'alias'
-        """
+        select customer_id, message_channel, loaded, found
+        from found left join loaded using (customer_id, message_channel)
+        order by customer_id, message_channel
+        """,
+        {"week": week, "ends_at": ends_at},
     )

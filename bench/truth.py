@@ -19,6 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import NoReturn
 
+from bench.comparisons.activation import compare_activated, compare_steps
 from bench.comparisons.business import (
     compare_customers,
     compare_labels,
@@ -33,16 +34,27 @@ from bench.comparisons.churn import (
     compare_ranking,
 )
 from bench.comparisons.comparison import TITLES, Comparison
-from bench.comparisons.counts import compare_deliveries, compare_rejections, compare_sessions
+from bench.comparisons.counts import (
+    compare_active_customers,
+    compare_deliveries,
+    compare_rejections,
+    compare_sessions,
+    compare_sessions_of_weeks,
+)
+from bench.comparisons.exclusions import compare_programs, compare_test_accounts
 from bench.comparisons.groups import compare_agreement, compare_cluster_sizes, recognise_archetypes
-from bench.comparisons.identities import compare_changed_ids, compare_shared_computers, compare_visits
-from bench.comparisons.preferences import compare_opt_outs, compare_preferences
+from bench.comparisons.identities import (
+    compare_changed_ids,
+    compare_ids,
+    compare_shared_computers,
+    compare_visits,
+)
+from bench.comparisons.preferences import compare_consents, compare_opt_outs, compare_preferences
 from bench.comparisons.unanswered import (
     list_activation,
     list_anomalies,
     list_seasons,
     list_shop,
-    list_strangers,
     list_upgrades,
 )
 from bench.evidence import Evidence, read_evidence
@@ -128,8 +140,17 @@ def compare_judgement(evidence: Evidence) -> list[Comparison]:
 
 def compare_counts(evidence: Evidence) -> list[Comparison]:
     """What is counted, which is right or wrong."""
+    identities = evidence.identities
     return [
-        *compare_sessions(evidence.sessions),
+        *compare_ids(identities.ids),
+        *compare_visits(identities.visits),
+        *compare_changed_ids(identities.changed_ids),
+        *compare_shared_computers(identities.shared_computers),
+        *compare_programs(identities.programs, identities.flagged_days),
+        *compare_test_accounts(identities.test_accounts),
+        *compare_sessions(identities.sessions),
+        *compare_sessions_of_weeks(identities.sessions_of_weeks),
+        *compare_active_customers(identities.active_customers),
         *compare_deliveries(evidence.deliveries, evidence.late_counted),
         *compare_rejections(evidence.rejections_planted, evidence.rejection_reasons),
         *compare_customers(evidence.customers),
@@ -144,20 +165,19 @@ def compare_counts(evidence: Evidence) -> list[Comparison]:
         ),
         *compare_tickets(evidence.tickets, evidence.found_tickets),
         *compare_messages(evidence.messages_planted, evidence.messages_found),
+        *compare_steps(evidence.first_steps.steps),
+        *compare_consents(evidence.consents),
+        *compare_opt_outs(evidence.opt_outs_loaded, evidence.opt_outs_found),
     ]
 
 
 def compare_what_is_planted(evidence: Evidence) -> list[Comparison]:
-    """What lies in the world for the product to find, most of it not yet."""
+    """What lies in the world for the product to learn from what it counts, most of it not yet."""
     return [
-        *compare_visits(evidence.visits),
-        *compare_changed_ids(evidence.changed_ids),
-        *compare_shared_computers(evidence.people_of_computers),
+        *compare_activated(evidence.first_steps.activated),
         *list_activation(evidence.activation, evidence.invite_odds),
         *list_anomalies(evidence.anomalies, evidence.weeks),
-        *list_strangers(evidence.bots, evidence.accounts),
         *compare_preferences(evidence.readers),
-        *compare_opt_outs(evidence.opt_outs_loaded, evidence.opt_outs_found),
         *list_upgrades(evidence.account_weeks, evidence.upgrades),
         *list_shop(evidence.carts, evidence.affinities),
         *list_seasons(evidence.account_weeks),

@@ -24,6 +24,7 @@ from pipeline.workspace import WORKSPACES_FOLDER
 from simulation.parameters import WorldParameters
 
 MARKER = "world.json"
+OWN_FEATURES = "features"  # folder of a workspace's own columns
 # What would move the command to other data, another week or another run.
 MISLEADING_VARIABLES = ("VITALS_DATA_DIR", "VITALS_WORKSPACE", "VITALS_WEEK", "VITALS_RUN_ID")
 
@@ -142,6 +143,8 @@ def _copy_settings(workspace: Path) -> None:
     workspace.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         shutil.copyfile(WORKSPACES_FOLDER / "demo" / name, workspace / name)
+    shutil.rmtree(workspace / OWN_FEATURES, ignore_errors=True)
+    shutil.copytree(WORKSPACES_FOLDER / "demo" / OWN_FEATURES, workspace / OWN_FEATURES)
 
 
 def _marked(marker: Path) -> dict[str, str]:

@@ -69,19 +69,6 @@ def list_anomalies(anomalies: pd.DataFrame, weeks: list[date]) -> list[Compariso
     ]
 
 
-def list_strangers(bots: pd.DataFrame, accounts: pd.DataFrame) -> list[Comparison]:
-    """Programs that scrape the site, and accounts of our own people."""
-    return [
-        unanswered("scraping bots flagged", len(bots), "computers", missing="a flag of what is no person"),
-        unanswered(
-            "test accounts flagged",
-            int(accounts["is_test"].sum()),
-            "accounts",
-            missing="a flag of our own people",
-        ),
-    ]
-
-
 def list_upgrades(account_weeks: pd.DataFrame, upgrades: pd.DataFrame) -> list[Comparison]:
     """How well the true chance ranks the upgrades of its week: the best that a ranking could do.
 
