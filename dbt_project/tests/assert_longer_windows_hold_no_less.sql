@@ -1,6 +1,12 @@
 -- What counts in 7 days counts in 28, and so on: of the weeks built in this run.
 with
 
+event_kinds as (
+
+    select * from {{ ref('stg_event_kinds') }}
+
+),
+
 customer_weeks as (
 
     select * from {{ ref('customer_weeks') }}
@@ -19,6 +25,7 @@ select
 from customer_weeks
 inner join weeks_to_build
     on customer_weeks.review_week = weeks_to_build.review_week
+cross join event_kinds
 where
     customer_weeks.activities_7d > customer_weeks.activities_28d
     or customer_weeks.activities_28d > customer_weeks.activities_90d
@@ -35,7 +42,10 @@ where
     or customer_weeks.orders_365d > customer_weeks.orders_ever
     or customer_weeks.messages_sent_28d > customer_weeks.messages_sent_90d
     or customer_weeks.offers_sent_90d > customer_weeks.messages_sent_90d
-    or customer_weeks.offers_used_90d > customer_weeks.orders_90d
+    or (
+        not event_kinds.has_redemptions
+        and customer_weeks.offers_used_90d > customer_weeks.orders_90d
+    )
     or customer_weeks.tickets_28d > customer_weeks.tickets_90d
     or customer_weeks.features_used_7d > customer_weeks.features_used_28d
     or customer_weeks.features_used_28d > customer_weeks.features_used_90d

@@ -65,7 +65,6 @@ def build_features(review: Review, display: StepDisplay, weeks: tuple[date, ...]
     are not there, or where a week's own features depend on another week.
     """
     models = review.extension.models
-    _forget_weeks(review, weeks)
     try:
         nodes = review.dbt.build(
             "staging",
@@ -117,14 +116,6 @@ def feature_rows(warehouse: Warehouse) -> str:
         "select * from features.customer_weeks "
         "left join features.own_features using (customer_id, review_week)"
     )
-
-
-def _forget_weeks(review: Review, weeks: tuple[date, ...]) -> None:
-    """A week for which an own model gives no row any more would keep its old ones."""
-    for model in review.extension.models:
-        table = f"intermediate.{model.name}"
-        if review.warehouse.has_table(table):
-            review.warehouse.run(f"delete from {table} where list_contains(?, review_week)", [list(weeks)])
 
 
 def check_grain(review: Review) -> None:

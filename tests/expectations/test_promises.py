@@ -132,8 +132,8 @@ BREAKING_SQL: dict[str, str] = {
     "features.customer_weeks preferences_come_from_messages_that_were_sent": (
         "update features.customer_weeks set top_topic_90d = 'planning' where customer_id = 'account_1'"
     ),
-    "features.customer_weeks offers_are_messages_and_are_used_by_orders": (
-        "update features.customer_weeks set offers_used_90d = orders_90d + 1 where customer_id = 'account_0'"
+    "features.customer_weeks offers_are_messages": (
+        "update features.customer_weeks set offers_sent_90d = messages_sent_90d + 1"
     ),
     "features.customer_weeks opt_outs_agree_with_the_days_since": (
         "update features.customer_weeks set opt_outs_365d = 0 where customer_id = 'account_0'"

@@ -238,6 +238,11 @@ def test_the_features_of_every_household_are_those_of_pandas(
     sums = lines.groupby("household_id")[["sales_value", "discount"]].sum()
     orders = {days: of_days(tables.baskets, "local_date", days) for days in (28, 90, 365)}
     mailings = of_days(tables.mailings, "start_date", 28).groupby("household_id").size()
+    answers = tables.mailings.merge(tables.redemptions, on=["household_id", "campaign_id"])
+    answers = answers[answers["redemption_date"] >= answers["start_date"]]
+    # A mailing is used once, on the day of the first of its coupons.
+    used_on = answers.groupby(["household_id", "campaign_id"])["redemption_date"].min().reset_index()
+    offers_used = of_days(used_on, "redemption_date", 90).groupby("household_id").size()
     with_category = lines.merge(tables.products, on="product_id").dropna(subset="product_category")
     counted = with_category.groupby(["household_id", "product_category"]).size().rename("lines").reset_index()
     counted = counted.sort_values(["lines", "product_category"], ascending=[False, True])
@@ -246,7 +251,7 @@ def test_the_features_of_every_household_are_those_of_pandas(
         {f"orders_{days}d": orders[days].groupby("household_id").size() for days in orders}
         | {"revenue_365d": sums["sales_value"].round(2)}
         | {"discount_share_365d": sums["discount"] / (sums["sales_value"] + sums["discount"])}
-        | {"top_category_365d": top_category, "messages_sent_28d": mailings}
+        | {"top_category_365d": top_category, "messages_sent_28d": mailings, "offers_used_90d": offers_used}
     )
     found = pandas.DataFrame(
         journey.built(
@@ -259,10 +264,11 @@ def test_the_features_of_every_household_are_those_of_pandas(
         columns=["household_id", *expected.columns],
     ).set_index("household_id")
     assert len(found) == len(expected) > 2_400
-    counts = ["orders_28d", "orders_90d", "orders_365d", "messages_sent_28d"]
+    counts = ["orders_28d", "orders_90d", "orders_365d", "messages_sent_28d", "offers_used_90d"]
     expected[counts] = expected[counts].fillna(0)
     found["revenue_365d"] = found["revenue_365d"].astype(float)
     assert found["messages_sent_28d"].sum() > 100
+    assert found["offers_used_90d"].sum() > 100
     pandas.testing.assert_frame_equal(
         found.sort_index(), expected.sort_index(), check_dtype=False, check_names=False, rtol=1e-9
     )

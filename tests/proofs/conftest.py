@@ -1,4 +1,4 @@
-"""The models, compiled once for all workers, and how many worlds the proofs see."""
+"""The models, compiled once for all workers."""
 
 from __future__ import annotations
 

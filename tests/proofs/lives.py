@@ -197,6 +197,15 @@ def never_sleeps(diary: Diary, random: Random) -> None:
         diary.tell(random, day + int(second // DAY), second % DAY, "automation_run", person=person)
 
 
+def is_a_bot(diary: Diary, random: Random) -> None:
+    """A hundred and more pages in a few minutes, of a device that is a person's on other days."""
+    if random.random() < 0.5:
+        day, second = random.randrange(diary.calendar.days), random.choice((3600.0, 50_000.0))
+        person, every = random.choice(diary.people), random.choice((0.5, 2.0, 3.0, 3.5))
+        for number in range(random.choice((99, 100, 110))):
+            diary.tell(random, day, second + every * number, "page_viewed", person=person, page="/pricing")
+
+
 def was_here_before(diary: Diary, random: Random) -> None:
     """Visits and orders up to more than a year before, around the edges of the windows of 365 days."""
     for _ in range(random.randint(1, 6)):
@@ -370,7 +379,8 @@ def introduces_itself(diary: Diary, random: Random) -> None:
     for person in diary.people:
         for day in (person.logs_in_on, random.randrange(diary.calendar.days)):
             if day < diary.calendar.days:
-                traits = {"role": "admin", "email_domain": "example.org"}
+                domain = random.choice(("example.org",) * 7 + ("internal.vitals-demo.example",))
+                traits = {"role": "admin", "email_domain": domain}
                 diary.tell(random, max(day, 0), 20_000.0, "identify", person=person, traits=traits)
                 traits = {"industry": "retail", "is_test": random.random() < 0.1}
                 diary.tell(random, max(day, 0), 20_001.0, "group", person=person, traits=traits)
@@ -407,6 +417,7 @@ HABITS: dict[str, Callable[[Diary, Random], None]] = {
         crosses_midnight,
         changes_clocks,
         never_sleeps,
+        is_a_bot,
         was_here_before,
         shops,
         is_written_to,

@@ -27,7 +27,7 @@ class Size:
     worlds: int
 
 
-FEW = Size(batches=4, seed=1, worlds=15)
+FEW = Size(batches=3, seed=1, worlds=10)
 MANY = Size(
     batches=int(os.environ.get(BATCHES_VARIABLE, "48")),
     seed=int(os.environ.get(SEED_VARIABLE, "2")),

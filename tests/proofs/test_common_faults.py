@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,7 +14,7 @@ from report.cohorts import cohorts_of
 from tests.proofs.by_hand import hand_made
 from tests.proofs.compiled_models import CompiledModels
 from tests.proofs.histories import new_history
-from tests.proofs.worlds import full_batch
+from tests.proofs.worlds import World, full_batch
 
 WEEK = timedelta(weeks=1)
 
@@ -136,8 +137,11 @@ def test_all_of_a_cohort_count_in_its_first_period(
 
     Among the customers of the worlds are some who are known by a message from us and never did anything.
     """
-    with new_history(models, tmp_path, full_batch(customer).business) as history:
-        history.receive([delivery.line for delivery in full_batch(customer, worlds=4).deliveries])
+    batch = full_batch(customer, worlds=4)
+    only_written_to = World(5, 6, frozenset({"is_written_to"}), frozenset())
+    batch = replace(batch, worlds=(*batch.worlds, only_written_to))
+    with new_history(models, tmp_path, batch.business) as history:
+        history.receive([delivery.line for delivery in batch.deliveries])
         week = history.weeks()[-1]
         history.review(week)
         rows = history.warehouse.frame(

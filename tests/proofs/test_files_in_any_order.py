@@ -99,7 +99,7 @@ def test_a_week_run_twice_equals_once(models: CompiledModels, tmp_path: Path, si
                 assert not told, told_briefly(told)
 
     # Every third review of the test above is one, too.
-    for_drawn_batches(replace(size, batches=max(2, size.batches // 3), worlds=1), check)
+    for_drawn_batches(replace(size, batches=size.batches // 3, worlds=1), check)
 
 
 def test_a_week_whose_only_activity_is_taken_back_keeps_nothing_of_it(

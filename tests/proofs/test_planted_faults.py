@@ -51,18 +51,14 @@ def test_a_leak_in_any_column_is_found(models: CompiledModels, tmp_path: Path) -
 
 
 def test_a_window_one_week_too_long_is_found(models: CompiledModels, tmp_path: Path) -> None:
-    leaky = [model.name for model in models.models if re.search(_WINDOW, model.sql)]
-    assert leaky
-    for name in leaky:
-        leaking = models.with_sql(
-            name, lambda sql: re.sub(_WINDOW, "preceding and 1 following", sql, count=1)
-        )
+    """The windows over the weeks of a table take in the week after, in one table at a time."""
+    window = r"(?<=\d )preceding and current row"
+    with_windows = [model.name for model in models.models if re.search(window, model.sql)]
+    assert with_windows
+    for name in with_windows:
+        leaking = models.with_sql(name, lambda sql: re.sub(window, "preceding and 1 following", sql))
         told = what_the_future_changes(leaking, tmp_path, full_batch("account"), (4, 6), Coverage())
         assert any(FEATURES in each for each in told), name
-
-
-# A sum over the last weeks, in one of the tables with a row per week.
-_WINDOW = r"(?<=\d )preceding and current row"
 
 
 def test_counting_an_event_as_often_as_it_came_is_found(models: CompiledModels, tmp_path: Path) -> None:

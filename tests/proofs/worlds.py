@@ -37,6 +37,7 @@ TWISTS = (
     "new_user_ids",
     "moves_between_accounts",
     "loose_ids",
+    "meaningless_ids",
     "late_events",
     "repeated_events",
     "wrong_clocks",
@@ -54,6 +55,7 @@ class Business:
     weeks: int
     churn_definition: str
     churn_horizon_days: int
+    has_session_ids: bool = False
 
     @property
     def calendar(self) -> Calendar:
@@ -67,6 +69,10 @@ class Business:
             "time_zone": f'"{self.time_zone}"',
             "definition": f'"{self.churn_definition}"',
             "horizon_days": str(self.churn_horizon_days),
+            "use_ids_of_sources": "true" if self.has_session_ids else "false",
+            # Few, so that small worlds have ids that are shared by too many.
+            "customers_per_id_at_most": "3",
+            "ids_merged_per_customer_at_most": "2",
             # Worlds reach back further than a year; their weeks before the last 20 say nothing new.
             "history_weeks": "20",
         }
@@ -144,6 +150,9 @@ def _people(business: Business, world: World, account: str, accounts: list[str])
         if "shared_devices" in twists and is_shared:
             # The computer of the first account's first user stands in the hall.
             person.devices.append(f"{accounts[0]}-u0-d0")
+        if "meaningless_ids" in twists and random.random() < 0.2:
+            # What trackers send in the place of an id is the same for all.
+            person.devices.append(random.choice(("undefined", "00000000-0000-0000-0000-000000000000")))
         if "new_user_ids" in twists:
             person.user_ids += [(user_days[place], f"{user}-new{place}") for place in range(renamed)]
         if "moves_between_accounts" in twists and random.random() < 0.4:
@@ -221,6 +230,7 @@ def _businesses(draw: st.DrawFn) -> Business:
         weeks=weeks,
         churn_definition=draw(st.sampled_from(("cancellation", "inactivity"))),
         churn_horizon_days=draw(st.sampled_from((7, 28))),
+        has_session_ids=draw(st.booleans()),
     )
 
 

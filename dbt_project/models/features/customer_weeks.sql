@@ -249,7 +249,9 @@ final as (
         case when event_kinds.has_messages then messages.offers_sent_90d end
             as offers_sent_90d,
         case
-            when event_kinds.has_messages and event_kinds.has_orders
+            when
+                event_kinds.has_messages
+                and (event_kinds.has_orders or event_kinds.has_redemptions)
                 then messages.offers_used_90d
         end as offers_used_90d,
         {% for channel in message_channels() %}

@@ -38,7 +38,7 @@ messages as (
 
 offers_and_orders as (
 
-    select * from {{ ref('int_offers_matched_to_orders') }}
+    select * from {{ ref('int_offers_matched_to_uses') }}
 
 ),
 

@@ -29,7 +29,10 @@ answers_found as (
         min(case when event_name = 'message_clicked' then known_from_date end)
             as clicked_date,
         min(known_from_date) as answered_date,
-        min(occurred_at) as answered_at
+        -- An answer that a later link brings may have been given before: a week that
+        -- had ended by then knew only of the other.
+        {{ value_at_smallest("occurred_at", ["known_from_date", "occurred_at"]) }}
+            as answered_at
     from message_events
     where event_name in ('message_opened', 'message_clicked')
     group by customer_id, message_id
@@ -47,6 +50,7 @@ final as (
         sendings_in_order.message_channel,
         sendings_in_order.topic,
         sendings_in_order.coupon,
+        sendings_in_order.offer_id,
 
         {{ hour_of("sendings_in_order.occurred_local_at") }} as sent_hour_local,
         {{ weekday_of("sendings_in_order.local_date") }} as sent_weekday,

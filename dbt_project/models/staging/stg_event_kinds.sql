@@ -38,6 +38,7 @@ final as (
             false
         ) as has_subscriptions,
         coalesce(bool_or(event_name = 'team_member_joined'), false) as has_teams,
+        coalesce(bool_or(event_name = 'coupon_redeemed'), false) as has_redemptions,
         coalesce(bool_or(event_name = 'message_sent'), false) as has_messages,
         coalesce(bool_or(event_name = 'message_opened'), false) as has_message_opens,
         coalesce(bool_or(event_name = 'message_clicked'), false) as has_message_clicks,

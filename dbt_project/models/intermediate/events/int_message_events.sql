@@ -35,6 +35,7 @@ final as (
             as message_channel,
         nullif({{ json_text("properties", "$.topic") }}, '') as topic,
         nullif({{ json_text("properties", "$.coupon") }}, '') as coupon,
+        nullif({{ json_text("properties", "$.offer_id") }}, '') as offer_id,
 
         coalesce(
             nullif({{ json_text("properties", "$.coupon") }}, ''),
