@@ -749,7 +749,8 @@ def test_counts_of_a_reviewed_world_are_exact(reviewed: Business) -> None:
     assert planted["activation: odds ratio of inviting"].planted == 6.5
     assert planted["activation: odds ratio of inviting"].found is None
     for name in ("preferred channel", "preferred hour", "preferred topic"):
-        assert 0 < planted[name].found < 1, name
+        # In so small a world few have opened three messages.
+        assert 0 < planted[name].detail["share_of_all_told"] < 1, name
 
 
 @pytest.mark.slow
