@@ -378,7 +378,7 @@ def customer_weeks(review_week: date) -> TablePromises:
                 shown=(*KEYS, "messages_sent_90d", *FROM_MESSAGES),
                 column="messages_sent_90d",
             ),
-            # That an order uses one offer at most is a test of the models: it holds where no redemptions are told.
+            # That an order uses one offer at most, where no redemptions are told, is a test of the models.
             no_row_where(
                 "offers_are_messages",
                 "offers_sent_90d > messages_sent_90d",
