@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import chain
 from typing import Any
 
 import pytest
+import yaml
 
 from expectations.features import (
     ENGAGEMENT_LEVELS,
@@ -113,3 +115,13 @@ def test_the_design_is_read_as_it_is_written() -> None:
         "is_subscribed_in_app",
         *(f"{channel}_open_share_90d" for channel in MESSAGE_CHANNELS),
     }
+
+
+def test_every_column_is_worked_out_by_hand_in_a_unit_test() -> None:
+    """A column stands in what some dbt unit test expects, of the row or of the model that it comes from."""
+    expected: set[str] = set()
+    for path in (PROJECT / "models").rglob("*_unit_tests.yml"):
+        for unit_test in yaml.safe_load(path.read_text(encoding="utf-8"))["unit_tests"]:
+            rows = unit_test["expect"]["rows"]
+            expected |= set(rows.split("\n")[0].split(",") if isinstance(rows, str) else chain(*rows))
+    assert set(columns_under_contract()) - expected == set()
