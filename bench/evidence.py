@@ -154,7 +154,7 @@ def read_evidence(data: Path) -> Evidence:
                     select coalesce(sum(revenue), 0) from loaded_events
                     where
                         event_name = 'order_refunded' and not is_late and occurred_at < $ends_at
-                        and not is_of_test and not is_on_flagged_day
+                        and not is_of_test
                     """,
                     {"ends_at": end["ends_at"]},
                 )
@@ -239,15 +239,9 @@ def _loaded_events(zone: str) -> str:
             events.occurred_at,
             cast(timezone('{zone}', timezone('UTC', events.occurred_at)) as date) as local_date,
             events.is_late,
-            tests.account_id is not null as is_of_test,
-            flagged_days.actor_id is not null as is_on_flagged_day
+            tests.account_id is not null as is_of_test
         from build.raw.events
         left join tests on events.account_id = tests.account_id
-        left join flagged_days
-            on
-                'anonymous:' || events.anonymous_id = flagged_days.actor_id
-                and cast(timezone('{zone}', timezone('UTC', events.occurred_at)) as date)
-                = flagged_days.local_date
     """
 
 
@@ -406,8 +400,7 @@ def _orders(read: Reader, ends_at: datetime) -> pd.DataFrame:
                 properties ->> '$.order_id' as order_id,
                 occurred_at,
                 is_late,
-                is_of_test,
-                is_on_flagged_day
+                is_of_test
             from loaded_events where event_name = 'order_completed'
         )
         select
@@ -416,7 +409,6 @@ def _orders(read: Reader, ends_at: datetime) -> pd.DataFrame:
             loaded.occurred_at is not null as is_loaded,
             coalesce(loaded.is_late, false) as is_late,
             coalesce(loaded.is_of_test, false) as is_of_test,
-            coalesce(loaded.is_on_flagged_day, false) as is_on_flagged_day,
             loaded.occurred_at is null and (
                 rejected.order_id is not null or explained_weeks.account_id is not null
             ) as is_explained,
@@ -442,7 +434,6 @@ def _tickets(read: Reader, first: date, end: date) -> pd.DataFrame:
                 properties ->> '$.ticket_id' as ticket_id,
                 is_late,
                 is_of_test,
-                is_on_flagged_day,
                 local_date
             from loaded_events where event_name = 'ticket_opened'
         )
@@ -452,7 +443,6 @@ def _tickets(read: Reader, first: date, end: date) -> pd.DataFrame:
             loaded.local_date is not null as is_loaded,
             coalesce(loaded.is_late, false) as is_late,
             coalesce(loaded.is_of_test, false) as is_of_test,
-            coalesce(loaded.is_on_flagged_day, false) as is_on_flagged_day,
             loaded.local_date is null and explained_weeks.account_id is not null as is_explained,
             coalesce(loaded.local_date >= $first and loaded.local_date < $end, false) as is_in_window
         from truth.tickets

@@ -78,19 +78,17 @@ def compare_orders(
 ) -> list[Comparison]:
     """Orders and revenue up to the end of the newest reviewed week.
 
-    Without those of test accounts, and those of computers on days on which a program ran there. `orders`: one
-    row per order known on either side: order_id, revenue (planted, after the discount; NULL where the world
-    knows of no such order), is_loaded, is_late (beyond the limit), is_explained (not loaded, because its
-    event was rejected or had not been received when the world ended), is_before_end, is_of_test,
-    is_on_flagged_day (the product says that a program ran on its computer on that day). When an order
-    happened is read from its event: the world tells its orders by week of its own customers' zones.
+    Without those of test accounts. `orders`: one row per order known on either side: order_id, revenue
+    (planted, after the discount; NULL where the world knows of no such order), is_loaded, is_late (beyond the
+    limit), is_explained (not loaded, because its event was rejected or had not been received when the world
+    ended), is_before_end, is_of_test. When an order happened is read from its event: the world tells its
+    orders by week of its own customers' zones.
     refunded: the refunds among the loaded events (at most 0; the world keeps no truth of them).
     """
     is_planted = orders["revenue"].notna()
     lost = is_planted & ~orders["is_loaded"] & ~orders["is_explained"]
     in_time = orders[is_planted & orders["is_loaded"] & ~orders["is_late"] & orders["is_before_end"]]
-    on_flagged_days = in_time[~in_time["is_of_test"] & in_time["is_on_flagged_day"]]
-    counted = in_time[~in_time["is_of_test"] & ~in_time["is_on_flagged_day"]]
+    counted = in_time[~in_time["is_of_test"]]
     gross = float(counted["revenue"].sum())
     return [
         exact("orders lost without a reason", 0, int(lost.sum()), "orders"),
@@ -103,8 +101,6 @@ def compare_orders(
             left_out_as_late=int((is_planted & orders["is_late"]).sum()),
             left_out_as_not_received=int(orders["is_explained"].sum()),
             left_out_as_of_tests=int(in_time["is_of_test"].sum()),
-            left_out_as_on_a_day_of_a_program=len(on_flagged_days),
-            revenue_on_days_of_programs=round(float(on_flagged_days["revenue"].sum()), 2),
         ),
         exact("revenue of these orders", round(gross, 2), round(found_gross, 2), currency),
         exact(
@@ -122,11 +118,11 @@ def compare_tickets(tickets: pd.DataFrame, found_tickets: int) -> list[Compariso
     """Tickets of the 90 days before the end of the newest reviewed week.
 
     `tickets`: one row per ticket known on either side: ticket_id, is_planted, is_loaded, is_in_window, and as
-    for orders is_late, is_explained, is_of_test, is_on_flagged_day.
+    for orders is_late, is_explained, is_of_test.
     """
     lost = tickets["is_planted"] & ~tickets["is_loaded"] & ~tickets["is_explained"]
     in_time = tickets["is_planted"] & tickets["is_loaded"] & ~tickets["is_late"] & tickets["is_in_window"]
-    counted = in_time & ~tickets["is_of_test"] & ~tickets["is_on_flagged_day"]
+    counted = in_time & ~tickets["is_of_test"]
     return [
         exact("tickets lost without a reason", 0, int(lost.sum()), "tickets"),
         exact(
@@ -135,9 +131,6 @@ def compare_tickets(tickets: pd.DataFrame, found_tickets: int) -> list[Compariso
             found_tickets,
             "tickets",
             left_out_as_of_tests=int((in_time & tickets["is_of_test"]).sum()),
-            left_out_as_on_a_day_of_a_program=int(
-                (in_time & ~tickets["is_of_test"] & tickets["is_on_flagged_day"]).sum()
-            ),
         ),
     ]
 

@@ -1,23 +1,21 @@
 {#-
     The rows of a relation of events (with the ids of staging, actor_id, linking_id, occurred_at and local_date), each
     with the customer to whom it belongs, the user who acted and the day from which on that is known. An event of an
-    id that merged has a row for each customer that it was counted to in turn. What bots do belongs to nobody.
+    id that merged has a row for each customer that it was counted to in turn. What happened on a day of a bot
+    says so (is_bot).
     The model imports identities, bot_days and run_parameters under these names.
 -#}
 {% macro with_customers(events) -%}
     select
         {{ events }}.*,
-        case
-            when bot_days.actor_id is null
-                then coalesce(
-                    identities.customer_id,
-                    case
-                        when run_parameters.customer_kind = 'account'
-                            then {{ events }}.account_id
-                        else {{ events }}.user_id
-                    end
-                )
-        end as customer_id,
+        coalesce(
+            identities.customer_id,
+            case
+                when run_parameters.customer_kind = 'account'
+                    then {{ events }}.account_id
+                else {{ events }}.user_id
+            end
+        ) as customer_id,
         coalesce({{ events }}.user_id, identities.user_id) as acting_user_id,
         greatest(
             {{ events }}.local_date,

@@ -314,14 +314,13 @@ def test_rejections_are_told_apart_by_reason() -> None:
 def test_orders_are_counted_once_they_are_loaded_in_time() -> None:
     orders = pd.DataFrame(
         {
-            "order_id": ["counted", "late", "after", "not received", "lost", "nobody's", "test", "program"],
-            "revenue": [10.5, 20.0, 30.0, 40.0, 50.0, None, 60.0, 70.0],
-            "is_loaded": [True, True, True, False, False, True, True, True],
-            "is_late": [False, True, False, False, False, False, False, False],
-            "is_explained": [False, False, False, True, False, False, False, False],
-            "is_before_end": [True, True, False, False, False, True, True, True],
-            "is_of_test": [False, False, False, False, False, False, True, False],
-            "is_on_flagged_day": [False, False, False, False, False, False, True, True],
+            "order_id": ["counted", "late", "after", "not received", "lost", "nobody's", "test"],
+            "revenue": [10.5, 20.0, 30.0, 40.0, 50.0, None, 60.0],
+            "is_loaded": [True, True, True, False, False, True, True],
+            "is_late": [False, True, False, False, False, False, False],
+            "is_explained": [False, False, False, True, False, False, False],
+            "is_before_end": [True, True, False, False, False, True, True],
+            "is_of_test": [False, False, False, False, False, False, True],
         }
     )
     named = by_name(compare_orders(orders, -2.5, 1, 10.5, 8.0, "EUR"))
@@ -332,8 +331,6 @@ def test_orders_are_counted_once_they_are_loaded_in_time() -> None:
         "left_out_as_late": 1,
         "left_out_as_not_received": 1,
         "left_out_as_of_tests": 1,
-        "left_out_as_on_a_day_of_a_program": 1,
-        "revenue_on_days_of_programs": 70.0,
     }
     assert named["revenue of these orders"].error == 0
     assert named["net revenue so far"].planted == 8.0
@@ -369,7 +366,6 @@ def test_customers_and_outcomes_are_held_against_the_truth() -> None:
             "is_explained": [False, False, False, False],
             "is_in_window": [True, True, False, True],
             "is_of_test": [False, False, False, True],
-            "is_on_flagged_day": [False, False, False, False],
         }
     )
     lost, counted = compare_tickets(tickets, found_tickets=1)

@@ -408,8 +408,14 @@ def test_test_customers_and_bots_count_for_nobody(models: CompiledModels, tmp_pa
             world.does(
                 f"2025-06-12T10:{number // 30:02}:{2 * (number % 30):02}", user="robot", device="server"
             )
+        # What is on record counts, whoever clicked.
+        world.does("2025-06-12T11:00", "order_completed", user="robot", device="server", revenue=10)
         world.does(13, user="robot", device="server")
         world.build()
+        assert world.rows(
+            "select orders_28d, revenue_28d, core_events_28d from features.customer_weeks "
+            "where customer_id = 'robot' and review_week = date '2025-06-09'"
+        ) == [(1, 10, 2)]
         assert world.activities() == {
             "ann": {2: 1, 9: 1, 16: 1, 23: 1, 30: 1},
             "tester": {2: 1},
@@ -417,7 +423,7 @@ def test_test_customers_and_bots_count_for_nobody(models: CompiledModels, tmp_pa
         }
         assert world.rows(
             "select is_bot, is_test, sum(events) from intermediate.sessions group by all order by all"
-        ) == [(False, False, 3), (False, True, 1), (True, False, 120)]
+        ) == [(False, False, 3), (False, True, 1), (True, False, 121)]
 
 
 @pytest.mark.parametrize("uses_ids", [False, True])

@@ -135,9 +135,18 @@ activities_in_sessions as (
 
 ),
 
-activities_of_customers as (
+activities_with_customers as (
 
     {{ with_customers("activities_in_sessions") }}
+
+),
+
+activities_of_actors as (
+
+    select
+        *,
+        case when not is_bot then customer_id end as session_customer_id
+    from activities_with_customers
 
 ),
 
@@ -148,7 +157,7 @@ final as (
         source_session_id,
         burst_started_at,
         division,
-        customer_id,
+        session_customer_id as customer_id,
         local_date,
         known_from_date,
         is_bot,
@@ -169,13 +178,13 @@ final as (
 
         min(occurred_at) as first_activity_at,
         max(occurred_at) as last_activity_at
-    from activities_of_customers
+    from activities_of_actors
     group by
         actor_id,
         source_session_id,
         burst_started_at,
         division,
-        customer_id,
+        session_customer_id,
         local_date,
         known_from_date,
         is_bot
