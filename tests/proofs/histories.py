@@ -111,7 +111,7 @@ def new_history(
     models: CompiledModels, folder: Path, business: Business, **settings: str
 ) -> Iterator[History]:
     """A business before its first file; keys of review.toml given here are replaced, too."""
-    workspace = new_workspace(folder / str(next(_numbers)), **business.settings, **settings)
+    workspace = new_workspace(folder / str(next(_numbers)), **(business.settings | settings))
     with models.new_warehouse(workspace.settings) as warehouse:
         yield History(models, workspace, warehouse)
 

@@ -99,7 +99,8 @@ class People:
 @contextmanager
 def people(models: CompiledModels, folder: Path, customer: str = "user", **settings: str) -> Iterator[People]:
     business = Business(customer, "UTC", date(2025, 6, 2), 5, "inactivity", 28)
-    with new_history(models, folder, business, **settings) as history:
+    limits = {"customers_per_id_at_most": "5", "ids_merged_per_customer_at_most": "20"}
+    with new_history(models, folder, business, **(limits | settings)) as history:
         yield People(history)
 
 
