@@ -38,7 +38,7 @@ DEMO = WORKSPACES_FOLDER / "demo"
 # What the step `features` builds.
 FOLDERS = ("staging", "intermediate", "features")
 # Models may read events that the demo does not send; a workspace that sends them lists them so.
-MORE_EVENTS = (("subscription_renewed", "subscription", "", "false", "false", ""),)
+MORE_EVENTS = (("coupon_redeemed", "commerce", "", "false", "false", ""),)
 
 
 @dataclass(frozen=True)

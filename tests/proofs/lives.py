@@ -264,6 +264,10 @@ def is_written_to(diary: Diary, random: Random) -> None:
         diary.tell(random, day, second, "message_sent", message, from_server=True)
         if random.random() < 0.15:
             diary.tell(random, day + random.randint(0, 9), second, "message_sent", message, from_server=True)
+        if (message["offer_id"] or message["coupon"]) and random.random() < 0.5:
+            redemption = {key: message[key] for key in ("offer_id", "coupon")}
+            redeemed_on = day + random.choice((-1, 0, 0, 3, 40))
+            diary.tell(random, redeemed_on, second, "coupon_redeemed", redemption, from_server=True)
         for name, chance in (("message_opened", 0.6), ("message_clicked", 0.4)):
             if random.random() < chance:
                 after = random.choice((-1, 0.2, 3, 30, 80, 200)) * 3600 + second

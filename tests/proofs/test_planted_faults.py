@@ -68,7 +68,8 @@ def test_counting_an_event_as_often_as_it_came_is_found(models: CompiledModels, 
         '"raw"."events"',
         "(from raw.events union all by name select * exclude (replaced_by_load_id) from raw.replaced_events)",
     )
-    assert any(what_the_way_changes(counting, tmp_path, full_batch("account"), way) for way in range(4))
+    # Two ways in five deliver an earlier receipt later: the first that does shows it.
+    assert any(what_the_way_changes(counting, tmp_path, full_batch("account"), way) for way in range(4, 16))
 
 
 def test_late_events_that_restate_nothing_are_found(
