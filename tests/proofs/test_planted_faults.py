@@ -61,6 +61,7 @@ def test_a_window_one_week_too_long_is_found(models: CompiledModels, tmp_path: P
         assert any(FEATURES in each for each in told), name
 
 
+@pytest.mark.slow
 def test_counting_an_event_as_often_as_it_came_is_found(models: CompiledModels, tmp_path: Path) -> None:
     """Events that an earlier receipt replaced count again: how many there are depends on the files."""
     counting = models.with_edit(
