@@ -203,7 +203,7 @@ def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPla
             $session_timeout_microseconds::bigint as session_timeout_microseconds,
             $session_cap_microseconds::bigint as session_cap_microseconds,
             $uses_session_ids_of_sources::boolean as uses_session_ids_of_sources,
-            $customers_per_id_at_most::integer as customers_per_id_at_most,
+            $owners_per_id_at_most::integer as owners_per_id_at_most,
             $ids_merged_per_customer_at_most::integer as ids_merged_per_customer_at_most,
             $meaningless_ids::varchar[] as meaningless_ids,
             $test_email_domains::varchar[] as test_email_domains,

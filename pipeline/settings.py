@@ -230,7 +230,7 @@ class Sessions(_Frozen):
 class Identity(_Frozen):
     """How far ids are believed when they say who somebody is."""
 
-    customers_per_id_at_most: int = Field(ge=1, le=1000)
+    owners_per_id_at_most: int = Field(ge=1, le=1000)
     ids_merged_per_customer_at_most: int = Field(ge=0, le=1000)
     # What trackers send in the place of an id, compared without regard to case.
     meaningless_ids: tuple[str, ...]
@@ -244,8 +244,8 @@ class Identity(_Frozen):
 class Exclusions(_Frozen):
     """Who is no customer: bots, and tests of our own people."""
 
-    bot_activities_per_hour: int = Field(ge=2)
-    bot_seconds_between_activities: float = Field(ge=0)
+    bot_activities_per_hour: int = Field(ge=2, le=1_000_000)
+    bot_seconds_between_activities: float = Field(ge=0, le=3600)
     test_email_domains: tuple[str, ...]
 
     @model_validator(mode="before")

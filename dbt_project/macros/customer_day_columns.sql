@@ -1,7 +1,8 @@
 {#-
     The columns of a customer's day beside its keys: (name, how, type). `how` says what becomes of two parts of one
     day that became known at different times: sum, mask (bits of either), list (values of both, sorted), ids
-    (the same without repetitions), first, or last (what became known last).
+    (the same without repetitions), last (by the time beside it, <name>_at), latest, or session (put together from the
+    parts of sessions that are known).
 -#}
 {% macro customer_day_columns() %}
     {% set columns = [
@@ -9,10 +10,10 @@
         ("activities", "sum", "bigint"),
         ("core_events", "sum", "bigint"),
         ("pages", "sum", "bigint"),
-        ("sessions_started", "sum", "bigint"),
+        ("sessions_started", "session", "bigint"),
         ("session_microseconds", "sum", "bigint"),
-        ("session_lengths", "list", ""),
-        ("session_lengths_in_start_week", "list", ""),
+        ("session_lengths", "session", ""),
+        ("session_lengths_in_start_week", "session", ""),
         ("feature_mask", "mask", "bigint"),
         ("activation_mask", "mask", "bigint"),
         ("active_user_ids", "ids", ""),
@@ -42,12 +43,14 @@
         ("csat_sum", "sum", "decimal(18, 6)"),
         ("csat_answers", "sum", "bigint"),
         ("nps_score", "last", ""),
+        ("nps_score_at", "latest", ""),
         ("members_invited", "sum", "bigint"),
         ("members_joined", "sum", "bigint"),
         ("members_removed", "sum", "bigint"),
     ] %}
     {% for channel in message_channels() %}
         {% do columns.append(("is_subscribed_" ~ channel, "last", "")) %}
+        {% do columns.append(("is_subscribed_" ~ channel ~ "_at", "latest", "")) %}
     {% endfor %}
     {{ return(columns) }}
 {% endmacro %}
@@ -58,7 +61,7 @@
     {%- elif how == "mask" -%} bit_or({{ name }})
     {%- elif how == "list" -%} {{ sorted_lists(name) }}
     {%- elif how == "ids" -%} {{ distinct_lists(name) }}
-    {%- elif how == "first" -%} min({{ name }})
-    {%- else -%} {{ value_at_largest(name, ["known_from_date"]) }}
+    {%- elif how == "latest" -%} max({{ name }})
+    {%- else -%} {{ value_at_largest(name, [name ~ "_at", "known_from_date"]) }}
     {%- endif -%}
 {%- endmacro %}

@@ -14,6 +14,23 @@ session_days as (
 
 ),
 
+customers_ended as (
+
+    select * from {{ ref('int_customers_ended') }}
+
+),
+
+-- A session of an id that merged belongs to the other now, once.
+session_days_of_today as (
+
+    select session_days.*
+    from session_days
+    left join customers_ended
+        on session_days.customer_id = customers_ended.customer_id
+    where customers_ended.merged_into is null
+
+),
+
 customer_days as (
 
     select * from {{ ref('customer_days') }}
@@ -24,8 +41,10 @@ sums as (
 
     select
         (select coalesce(sum(sessions.events), 0) from sessions) as session_events,
-        (select coalesce(sum(session_days.activities), 0) from session_days)
-            as session_day_activities,
+        (
+            select coalesce(sum(session_days_of_today.activities), 0)
+            from session_days_of_today
+        ) as session_day_activities,
         (
             select coalesce(sum(session_days.activities), 0)
             from session_days

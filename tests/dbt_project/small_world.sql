@@ -240,7 +240,7 @@ select
     cast(1800000000 as bigint) as session_timeout_microseconds,
     cast(86400000000 as bigint) as session_cap_microseconds,
     false as uses_session_ids_of_sources,
-    5 as customers_per_id_at_most,
+    5 as owners_per_id_at_most,
     20 as ids_merged_per_customer_at_most,
     ['null', 'undefined'] as meaningless_ids,
     ['testers.example'] as test_email_domains,

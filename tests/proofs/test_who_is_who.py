@@ -99,7 +99,7 @@ class People:
 @contextmanager
 def people(models: CompiledModels, folder: Path, customer: str = "user", **settings: str) -> Iterator[People]:
     business = Business(customer, "UTC", date(2025, 6, 2), 5, "inactivity", 28)
-    limits = {"customers_per_id_at_most": "5", "ids_merged_per_customer_at_most": "20"}
+    limits = {"owners_per_id_at_most": "5", "ids_merged_per_customer_at_most": "20"}
     with new_history(models, folder, business, **(limits | settings)) as history:
         yield People(history)
 
@@ -469,3 +469,107 @@ def test_the_way_in_which_links_arrive_changes_nothing(models: CompiledModels, t
                 )
             )
     assert told[0] == told[1] == told[2]
+
+
+def test_a_plan_that_somebody_had_before_is_no_plan_of_the_account(
+    models: CompiledModels, tmp_path: Path
+) -> None:
+    """A contract is not a visit: what a user signed or ended alone stays that user's."""
+    for customer, whom in (("user", "bob"), ("account", "acme")):
+        with people(models, tmp_path, customer=customer) as world:
+            world.does(2, "subscription_started", account="acme", plan="team", mrr=490)
+            world.does(2, user="bob", account="acme")
+            world.does(3, "subscription_started", user="ann", plan="solo", mrr=9)
+            world.does(4, "subscription_cancelled", user="ann")
+            world.does(10, user="ann", account="acme")
+            world.build()
+            assert world.rows(
+                "select distinct plan, monthly_recurring_revenue, is_cancelled from features.customer_weeks "
+                "where customer_id = ?",
+                whom,
+            ) == [("team", 490, False)]
+
+
+def test_the_account_named_last_counts_also_after_a_merge(models: CompiledModels, tmp_path: Path) -> None:
+    """What an id was named with before its relative was named with another account changes nothing."""
+    with people(models, tmp_path, customer="account") as world:
+        world.does(3, user="ann", account="zeta")
+        world.does(9, user="ann-2", account="acme")
+        world.becomes(17, "ann", "ann-2")
+        after = [world.does(19, user="ann-2"), world.does(20, user="ann")]
+        world.build()
+        assert world.owners(*after) == [("acme", 19), ("acme", 20)]
+    with people(models, tmp_path) as world:
+        world.does(2, "subscription_started", account="acme", plan="team")
+        world.does(2, "subscription_started", account="other", plan="solo")
+        world.does(3, user="old", account="other")
+        world.does(9, user="bob", account="acme")
+        world.becomes(18, "old", "bob")
+        world.build()
+        assert world.rows("select distinct plan from features.customer_weeks where customer_id = 'bob'") == [
+            ("team",)
+        ]
+
+
+def test_a_session_of_two_people_who_prove_to_be_one(models: CompiledModels, tmp_path: Path) -> None:
+    """What came by the merge neither lengthens nor takes away the session that a week knew before."""
+    with people(models, tmp_path) as world:
+        world.does("2025-06-08T23:50", user="a", device="shared")
+        world.does("2025-06-09T00:10", user="b", device="shared")
+        world.does("2025-06-10T10:00", user="a", device="desk")
+        world.does("2025-06-10T10:10", user="b", device="desk")
+        world.becomes(20, "a", "b")
+        world.build()
+        columns = "sessions_7d, sessions_28d, session_minutes_28d, session_minutes_median_28d"
+        assert world.rows(
+            f"select review_week, {columns} from features.customer_weeks where customer_id = 'b' order by all"
+        )[:2] == [
+            (date(2025, 6, 9), 2, 2, 30, 15),
+            (date(2025, 6, 16), 0, 2, 30, 15),
+        ]
+
+
+def test_what_was_said_last_counts_not_what_became_known_last(models: CompiledModels, tmp_path: Path) -> None:
+    with people(models, tmp_path) as world:
+        world.does("2025-06-03T09:00", "channel_unsubscribed", user="a", message_channel="email")
+        world.does("2025-06-03T09:00", "nps_answered", user="a", score=2)
+        world.does("2025-06-03T09:00", "subscription_started", user="a", plan="solo")
+        world.does("2025-06-03T15:00", "channel_subscribed", user="b", message_channel="email")
+        world.does("2025-06-03T15:00", "nps_answered", user="b", score=9)
+        world.does("2025-06-03T15:00", "subscription_cancelled", user="b", plan="team")
+        world.becomes(10, "a", "b")
+        world.build()
+        assert world.rows(
+            "select distinct is_subscribed_email, nps_last, plan, is_cancelled from features.customer_weeks "
+            "where customer_id = 'b'"
+        ) == [(True, 9, "team", True)]
+
+
+def test_devices_claim_nobody(models: CompiledModels, tmp_path: Path) -> None:
+    """An alias may name a device: it is the user's from then on, and merges with nobody."""
+    with people(models, tmp_path) as world:
+        for number in range(25):
+            world.does(2, device=f"device-{number}")
+            world.becomes(3, f"device-{number}", "ann")
+        world.becomes(4, "device-0", "bob")
+        world.becomes(5, "device-0", "ann")
+        again = world.does(6, device="device-0")
+        world.does(6, user="old")
+        world.becomes(9, "old", "ann")
+        world.build()
+        assert world.owners(again) == [("ann", 6)]
+        assert world.rows("select user_id, outcome from intermediate.user_merge_claims") == [
+            ("old", "merged")
+        ]
+        assert world.rows("select * from intermediate.identity_exceptions") == []
+
+
+def test_a_renamed_user_is_one_member(models: CompiledModels, tmp_path: Path) -> None:
+    with people(models, tmp_path, customer="account") as world:
+        world.does(3, user="ann", account="acme")
+        world.becomes(9, "ann", "ann-2")
+        world.does(10, user="ann-2", account="acme")
+        world.build()
+        assert world.rows(
+            "select review_week, active_members_28d from features.customer_weeks order by all limit 2"
+        ) == [(date(2025, 6, 2), 1), (date(2025, 6, 9), 1)]

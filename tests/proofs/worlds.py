@@ -71,7 +71,7 @@ class Business:
             "horizon_days": str(self.churn_horizon_days),
             "use_ids_of_sources": "true" if self.has_session_ids else "false",
             # Few, so that small worlds have ids that are shared by too many.
-            "customers_per_id_at_most": "3",
+            "owners_per_id_at_most": "3",
             "ids_merged_per_customer_at_most": "2",
             # Worlds reach back further than a year; their weeks before the last 20 say nothing new.
             "history_weeks": "20",

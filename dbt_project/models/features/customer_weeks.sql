@@ -304,7 +304,7 @@ final as (
         case when event_kinds.has_teams then usage.team_change_28d end
             as team_change_28d,
         case
-            when event_kinds.has_teams
+            when event_kinds.has_teams and history.team_size > 0
                 then {{ capped_share_of(
                     "coalesce(visits.active_members_28d, 0)", "history.team_size"
                 ) }}

@@ -213,7 +213,8 @@ days_with_support_events as (
         count(sentiment) as sentiments,
         sum(csat_score) as csat_sum,
         count(csat_score) as csat_answers,
-        {{ value_at_largest("nps_score", ["occurred_at", "event_id"]) }} as nps_score
+        {{ value_at_largest("nps_score", ["occurred_at", "event_id"]) }} as nps_score,
+        max(case when nps_score is not null then occurred_at end) as nps_score_at
     from support_events
     group by customer_id, local_date, known_from_date
 
@@ -257,6 +258,8 @@ days_with_consents as (
             ["occurred_at", "event_id"]
         ) }}
             as is_subscribed_{{ channel }},
+        max(case when message_channel = '{{ channel }}' then occurred_at end)
+            as is_subscribed_{{ channel }}_at,
         {% endfor %}
         count(*) filter (where not is_subscribed) as opt_outs
     from consent_events
@@ -313,6 +316,7 @@ final as (
         cast(coalesce(days_with_consents.opt_outs, 0) as bigint) as opt_outs,
         {% for channel in message_channels() %}
         days_with_consents.is_subscribed_{{ channel }},
+        days_with_consents.is_subscribed_{{ channel }}_at,
         {% endfor %}
 
         cast(coalesce(days_with_support_events.tickets_opened, 0) as bigint)
@@ -327,6 +331,7 @@ final as (
         cast(coalesce(days_with_support_events.csat_answers, 0) as bigint)
             as csat_answers,
         days_with_support_events.nps_score,
+        days_with_support_events.nps_score_at,
 
         cast(days_with_events.members_invited as bigint) as members_invited,
         cast(days_with_events.members_joined as bigint) as members_joined,

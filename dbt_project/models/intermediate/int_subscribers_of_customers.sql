@@ -32,6 +32,7 @@ accounts_of_users as (
     select
         id as customer_id,
         owner_id as account_id,
+        linked_at as named_at,
         linked_at,
         is_shared
     from links
@@ -42,6 +43,7 @@ accounts_of_users as (
     select
         user_merges.merged_into as customer_id,
         links.owner_id as account_id,
+        links.linked_at as named_at,
         greatest(links.linked_at, user_merges.merged_at) as linked_at,
         links.is_shared
     from user_merges
@@ -57,7 +59,7 @@ accounts_dated as (
     select
         accounts_of_users.customer_id,
         accounts_of_users.account_id,
-        accounts_of_users.linked_at,
+        accounts_of_users.named_at,
         accounts_of_users.is_shared,
         cast(
             {{ local_time("accounts_of_users.linked_at", "run_parameters.time_zone") }}
@@ -86,7 +88,7 @@ newest_accounts as (
         customers_reviewed.review_week,
         {{ value_at_largest(
             "case when accounts_dated.is_shared then '' else accounts_dated.account_id end",
-            ["accounts_dated.linked_at", "accounts_dated.account_id"]
+            ["accounts_dated.named_at", "accounts_dated.account_id"]
         ) }} as account_id
     from customers_reviewed
     inner join accounts_dated
@@ -109,7 +111,9 @@ final as (
             when newest_accounts.account_id <> ''
                 then 'account:' || newest_accounts.account_id
             else 'user:' || customers_reviewed.customer_id
-        end as subscriber_id
+        end as subscriber_id,
+        run_parameters.customer_kind || ':' || customers_reviewed.customer_id
+            as own_subscriber_id
     from customers_reviewed
     cross join run_parameters
     left join newest_accounts

@@ -24,6 +24,19 @@ final as (
         {{ value_at_largest("renewal_date", ["occurred_at", "event_id"]) }}
             as renewal_date,
 
+        max(case when event_name is not null then occurred_at end)
+            as last_subscription_event_at,
+        max(case when plan is not null then occurred_at end)
+            as plan_at,
+        max(case when monthly_recurring_revenue is not null then occurred_at end)
+            as monthly_recurring_revenue_at,
+        max(case when seats is not null then occurred_at end)
+            as seats_at,
+        max(case when limit_used_share is not null then occurred_at end)
+            as limit_used_share_at,
+        max(case when renewal_date is not null then occurred_at end)
+            as renewal_date_at,
+
         cast(
             count(*) filter (where event_name = 'subscription_upgraded') as bigint
         ) as upgrades,

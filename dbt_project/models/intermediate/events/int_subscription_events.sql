@@ -27,7 +27,8 @@ links as (
 ),
 
 -- The plan of an account is that of all of its users. What names a user only is that
--- user's, and its account's once the user is known to belong to one.
+-- user's, and its account's too, if the user belonged to one by then: a plan that
+-- somebody had before is no plan of the account.
 events_of_subscribers as (
 
     select
@@ -44,6 +45,10 @@ events_of_subscribers as (
     where
         run_parameters.customer_kind = 'account'
         and customer_events.customer_id is not null
+        and (
+            customer_events.account_id is not null
+            or customer_events.known_from_date = customer_events.local_date
+        )
 
     union all
 
@@ -90,12 +95,7 @@ events_of_subscribers as (
         events.properties,
         events.occurred_at,
         events.local_date,
-        greatest(
-            events.local_date,
-            cast(
-                {{ local_time("links.linked_at", "run_parameters.time_zone") }} as date
-            )
-        ) as known_from_date
+        events.local_date as known_from_date
     from events
     inner join links
         on
@@ -103,7 +103,7 @@ events_of_subscribers as (
             and links.id_type = 'user'
             and not links.is_shared
             and {{ is_within(
-                "events.occurred_at", "links.applies_from_at", "links.applies_until_at"
+                "events.occurred_at", "links.linked_at", "links.applies_until_at"
             ) }}
     cross join run_parameters
     where

@@ -140,6 +140,7 @@ links_of_users as (
     select
         id as user_id,
         owner_id as account_id,
+        linked_at as named_at,
         linked_at,
         is_shared
     from links
@@ -150,6 +151,7 @@ links_of_users as (
     select
         relatives.user_id,
         links.owner_id as account_id,
+        links.linked_at as named_at,
         greatest(links.linked_at, relatives.related_at) as linked_at,
         links.is_shared
     from relatives
@@ -160,16 +162,31 @@ links_of_users as (
 
 ),
 
+-- The account named last counts: what a relative was named with before changes nothing.
+links_of_users_compared as (
+
+    select
+        *,
+        max(named_at) over (
+            partition by user_id
+            order by linked_at, named_at, account_id
+            rows between unbounded preceding and current row
+        ) as last_named_at
+    from links_of_users
+
+),
+
 links_of_users_in_order as (
 
     select
         *,
         row_number() over in_order as link_number,
         lead(linked_at) over in_order as applies_until_at
-    from links_of_users
+    from links_of_users_compared
+    where named_at = last_named_at
     window in_order as (
         partition by user_id
-        order by linked_at, account_id
+        order by linked_at, named_at, account_id
     )
 
 ),

@@ -12,9 +12,9 @@ run_parameters as (
 
 ),
 
-claims as (
+aliases as (
 
-    select * from {{ ref('user_merge_claims') }}
+    select * from {{ ref('int_aliases') }}
 
 ),
 
@@ -59,13 +59,13 @@ ids_named as (
     -- An alias may also speak of the anonymous id that somebody had before.
     select
         'anonymous' as id_type,
-        user_id as id,
+        previous_id as id,
         'user' as owner_type,
-        merged_into as owner_id,
-        'alias' as event_id,
-        merged_at as occurred_at
-    from claims
-    where user_id in (select events.anonymous_id from events)
+        user_id as owner_id,
+        event_id,
+        occurred_at
+    from aliases
+    where previous_id in (select events.anonymous_id from events)
 
 ),
 
@@ -203,7 +203,7 @@ final as (
         case when links.link_number > 1 then links.linked_at end as applies_from_at,
         links.linked_until_at as applies_until_at,
         cast(links.owners_so_far as integer) as owners_so_far,
-        links.owners_so_far > run_parameters.customers_per_id_at_most as is_shared
+        links.owners_so_far > run_parameters.owners_per_id_at_most as is_shared
     from links
     cross join run_parameters
 

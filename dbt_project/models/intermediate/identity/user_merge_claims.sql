@@ -12,38 +12,22 @@ run_parameters as (
 
 ),
 
-claims_made as (
+aliases as (
 
-    select
-        coalesce(
-            {{ json_text("properties", "$.previous_id") }},
-            {{ json_text("properties", "$.previousId") }}
-        ) as user_id,
-        user_id as merged_into,
-        min(occurred_at) as merged_at
-    from events
-    where
-        event_type = 'alias'
-        and user_id is not null
-    group by
-        coalesce(
-            {{ json_text("properties", "$.previous_id") }},
-            {{ json_text("properties", "$.previousId") }}
-        ),
-        user_id
+    select * from {{ ref('int_aliases') }}
 
 ),
 
+-- The id before may be that of a device, which merges with nobody.
 claims as (
 
-    select claims_made.*
-    from claims_made
-    cross join run_parameters
-    where
-        claims_made.user_id <> ''
-        and not {{ list_has(
-            "run_parameters.meaningless_ids", "lower(claims_made.user_id)"
-        ) }}
+    select
+        previous_id as user_id,
+        user_id as merged_into,
+        min(occurred_at) as merged_at
+    from aliases
+    where previous_id in (select events.user_id from events)
+    group by previous_id, user_id
 
 ),
 

@@ -53,8 +53,10 @@ weeks_with_events as (
         sum({{ counted }}) as {{ counted }},
         {% endfor %}
         {% for state in states %}
-        {{ value_at_largest(state, ["local_date", "known_from_date"]) }} as {{ state }},
+        {{ value_at_largest(state, ["local_date", state ~ "_at", "known_from_date"]) }}
+            as {{ state }},
         max(case when {{ state }} is not null then local_date end) as {{ state }}_date,
+        max({{ state }}_at) as {{ state }}_at,
         {% endfor %}
         max(case when cancellations > 0 then local_date end) as last_cancelled_date
     from days_by_week
@@ -74,7 +76,11 @@ plans_carried as (
         {% for state in states %}
         {{ value_at_largest(
             "weeks_with_events." ~ state,
-            ["weeks_with_events." ~ state ~ "_date", "weeks_with_events.review_week"]
+            [
+                "weeks_with_events." ~ state ~ "_date",
+                "weeks_with_events." ~ state ~ "_at",
+                "weeks_with_events.review_week",
+            ]
         ) }} as {{ state }},
         {% endfor %}
         max(weeks_with_events.last_cancelled_date) as last_cancelled_date
@@ -85,12 +91,31 @@ plans_carried as (
 
 ),
 
-final as (
+-- Where nothing is known of an account's plan, its user's own is all there is.
+plans_of_customers as (
 
     select
         subscribers_of_customers.customer_id,
         subscribers_of_customers.review_week,
-        subscribers_of_customers.subscriber_id,
+        case
+            when plans_of_subscribers.subscriber_id is null
+                then subscribers_of_customers.own_subscriber_id
+            else subscribers_of_customers.subscriber_id
+        end as subscriber_id
+    from subscribers_of_customers
+    left join plans_carried as plans_of_subscribers
+        on
+            subscribers_of_customers.subscriber_id = plans_of_subscribers.subscriber_id
+            and subscribers_of_customers.review_week = plans_of_subscribers.review_week
+
+),
+
+final as (
+
+    select
+        plans_of_customers.customer_id,
+        plans_of_customers.review_week,
+        plans_of_customers.subscriber_id,
 
         plans_carried.plan,
         plans_carried.monthly_recurring_revenue,
@@ -101,9 +126,9 @@ final as (
             when
                 plans_carried.last_subscription_event <> 'subscription_cancelled'
                 and plans_carried.renewal_date
-                >= {{ add_days("subscribers_of_customers.review_week", 7) }}
+                >= {{ add_days("plans_of_customers.review_week", 7) }}
                 then {{ days_between(
-                    add_days("subscribers_of_customers.review_week", 7),
+                    add_days("plans_of_customers.review_week", 7),
                     "plans_carried.renewal_date"
                 ) }}
         end as days_to_renewal,
@@ -113,11 +138,11 @@ final as (
             plans_carried.last_subscription_event = 'subscription_cancelled', false
         ) as is_cancelled,
         plans_carried.last_cancelled_date
-    from subscribers_of_customers
+    from plans_of_customers
     left join plans_carried
         on
-            subscribers_of_customers.subscriber_id = plans_carried.subscriber_id
-            and subscribers_of_customers.review_week = plans_carried.review_week
+            plans_of_customers.subscriber_id = plans_carried.subscriber_id
+            and plans_of_customers.review_week = plans_carried.review_week
 
 )
 

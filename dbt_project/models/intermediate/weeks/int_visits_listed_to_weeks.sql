@@ -18,6 +18,18 @@ customers_by_week as (
 
 ),
 
+run_parameters as (
+
+    select * from {{ source('ops', 'run_parameters') }}
+
+),
+
+user_merges as (
+
+    select * from {{ ref('user_merges') }}
+
+),
+
 active_days as (
 
     select
@@ -198,14 +210,41 @@ members_by_week as (
 
 ),
 
+-- Somebody with a new user id is one member, once the week knows it.
+members_known_by_week as (
+
+    select
+        members_by_week.customer_id,
+        members_by_week.history_from_week,
+        members_by_week.review_week,
+        members_by_week.user_id,
+        {{ value_at_largest("user_merges.merged_into", ["user_merges.steps"]) }}
+            as merged_into
+    from members_by_week
+    cross join run_parameters
+    left join user_merges
+        on
+            members_by_week.user_id = user_merges.user_id
+            and cast(
+                {{ local_time("user_merges.merged_at", "run_parameters.time_zone") }}
+                as date
+            ) < {{ add_days("members_by_week.review_week", 7) }}
+    group by
+        members_by_week.customer_id,
+        members_by_week.history_from_week,
+        members_by_week.review_week,
+        members_by_week.user_id
+
+),
+
 members_counted as (
 
     select
         customer_id,
         history_from_week,
         review_week,
-        count(distinct user_id) as active_members_28d
-    from members_by_week
+        count(distinct coalesce(merged_into, user_id)) as active_members_28d
+    from members_known_by_week
     group by customer_id, history_from_week, review_week
 
 ),

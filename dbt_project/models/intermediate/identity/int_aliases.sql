@@ -1,0 +1,47 @@
+{{ config(materialized='ephemeral') }}
+
+with
+
+events as (
+
+    select * from {{ ref('stg_events') }}
+
+),
+
+run_parameters as (
+
+    select * from {{ source('ops', 'run_parameters') }}
+
+),
+
+aliases as (
+
+    select
+        event_id,
+        coalesce(
+            {{ json_text("properties", "$.previous_id") }},
+            {{ json_text("properties", "$.previousId") }}
+        ) as previous_id,
+        user_id,
+        occurred_at
+    from events
+    where
+        event_type = 'alias'
+        and user_id is not null
+
+),
+
+final as (
+
+    select aliases.*
+    from aliases
+    cross join run_parameters
+    where
+        aliases.previous_id <> ''
+        and not {{ list_has(
+            "run_parameters.meaningless_ids", "lower(aliases.previous_id)"
+        ) }}
+
+)
+
+select * from final
