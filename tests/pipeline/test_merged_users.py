@@ -1,4 +1,4 @@
-"""A business whose customers are users, some of whom get another id: the whole step, with the tests of the models."""
+"""Users who get another id, where users are the customers: the whole step, with the tests of the models."""
 
 from __future__ import annotations
 

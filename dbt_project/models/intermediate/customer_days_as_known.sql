@@ -180,7 +180,7 @@ final as (
     {% else %}
     days_of_parts.{{ name }}{{ "," if not loop.last }}
     {% endif %}
-{% endfor %}
+    {% endfor %}
     from days_of_parts
     left join session_starts_in_histories
         on
