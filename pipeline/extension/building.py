@@ -88,7 +88,10 @@ def build_features(review: Review, display: StepDisplay, weeks: tuple[date, ...]
 
 
 def sort_into_segments(review: Review, weeks: Iterable[date] | None) -> None:
-    """Write features.own_segments for some weeks, or for all that are kept (None)."""
+    """Write features.own_segments for some weeks, or for all that are kept (None).
+
+    Raises BrokenPromiseError where a customer is twice in a segment of a week.
+    """
     warehouse = review.warehouse
     given = None if weeks is None else list(weeks)
     chosen = "($weeks::date[] is null or list_contains($weeks::date[], review_week))"
@@ -105,6 +108,16 @@ def sort_into_segments(review: Review, weeks: Iterable[date] | None) -> None:
                 )
                 """,
                 {"weeks": given, "name": segment.name},
+            )
+        for customer, week, segment, times in warehouse.rows(
+            """
+            select customer_id, review_week, segment, count(*) as times from features.own_segments
+            group by all having times > 1 order by all limit 1
+            """
+        ):
+            raise BrokenPromiseError(
+                f"the segment {segment} has customer {customer} {times} times in the week of {week}, where "
+                "once belongs. Look at its condition in review.toml, and at features.own_features."
             )
 
 

@@ -12,8 +12,14 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.errors import BrokenPromiseError, SettingsError
-from pipeline.extension.building import check_grain, check_that_weeks_are_apart, write_models
+from pipeline.extension.building import (
+    check_grain,
+    check_that_weeks_are_apart,
+    sort_into_segments,
+    write_models,
+)
 from pipeline.extension.reading import Extension, OwnColumn, OwnModel, read_extension
+from pipeline.settings import Segment
 from pipeline.settings import Warehouse as WarehouseSettings
 from pipeline.warehouse import Warehouse
 from pipeline.workspace import WORKSPACES_FOLDER, Workspace
@@ -248,6 +254,7 @@ def test_a_name_of_the_engine_is_refused(workspace: Workspace) -> None:
         "long_visits_28d >= 2 or plan is null -- the loud ones",
         "greatest(orders_28d, 1) between 1 and 3 and lifecycle_stage in ('dormant', 'at_risk')",
         "is_scorable",
+        "(is_scorable) or (tenure_days > 20) -- once :)",
     ],
 )
 def test_good_conditions_are_taken(workspace: Workspace, condition: str) -> None:
@@ -262,6 +269,9 @@ def test_good_conditions_are_taken(workspace: Workspace, condition: str) -> None
         ("revenue_365d", "gives DECIMAL.*give what is true or false"),
         ("revenue_365d >", "cannot be read as SQL"),
         ("true) limit 1; drop table x; select (true", "does more than read|more than one"),
+        ("tenure_days > 20) or (1=1", "closes a bracket that it did not open; give one true-or-false"),
+        ("true) and (false) or (true", "closes a bracket that it did not open"),
+        ("true, true", "is more than one condition, or closes"),
         ("customer_id in (select customer_id from raw.events)", "has a query in it"),
         ("revenue_365d > avg(revenue_365d)", r"calls avg\(\), which sees several rows"),
         ("row_number() over () < 10", r"calls row_number\(\), which sees several rows"),
@@ -317,6 +327,21 @@ def _built(warehouse: Warehouse, query: str, kind: str = "bigint") -> SimpleName
     model = OwnModel("mine", "", "", query, (OwnColumn("own", kind, "Own."),))
     warehouse.run(f"create or replace table intermediate.mine as {model.reading_from('intermediate')}")
     return SimpleNamespace(warehouse=warehouse, extension=Extension(models=(model,)))
+
+
+def test_a_customer_who_is_twice_in_a_segment_is_named(small: Warehouse) -> None:
+    small.run("create table features.own_segments (customer_id varchar, review_week date, segment varchar)")
+    segments = (Segment(name="mine", condition="customer_id = 'anna'"),)
+    review = SimpleNamespace(warehouse=small, extension=Extension(segments=segments))
+    sort_into_segments(review, None)
+    sort_into_segments(review, [date(2025, 6, 2)])
+    assert small.value("select count(*) from features.own_segments") == 2
+    small.run("insert into features.customer_weeks select * from features.customer_weeks")
+    message = "the segment mine has customer anna 2 times in the week of 2025-06-02, where once belongs"
+    with pytest.raises(BrokenPromiseError, match=message):
+        sort_into_segments(review, None)
+    # Nothing of it stays.
+    assert small.value("select count(*) from features.own_segments") == 2
 
 
 FROM_DAYS = "from vitals_reads.days_of_weeks"
