@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.errors import BrokenPromiseError, SettingsError
 from pipeline.extension.building import (
+    build_features,
     check_grain,
     check_that_weeks_are_apart,
     sort_into_segments,
@@ -375,6 +376,34 @@ def test_what_looks_at_other_weeks_is_named(small: Warehouse) -> None:
     assert small.value("select count(*) from duckdb_schemas() where schema_name = 'one_week'") == 0
 
 
+def test_what_looks_ahead_at_a_rare_event_is_named(small: Warehouse) -> None:
+    """Only the second of four weeks differs: bert has a ticket in the third, and nobody another."""
+    weeks = tuple(date(2025, 6, day) for day in (2, 9, 16, 23))
+    small.run(
+        """
+        insert into features.customer_weeks
+        select customer_id, review_week + 14 from features.customer_weeks;
+        create or replace view intermediate.days_of_weeks as
+        select *, (customer_id = 'bert' and review_week = '2025-06-16')::integer as tickets
+        from features.customer_weeks;
+        """
+    )
+    over = "over (partition by customer_id order by review_week)"
+    beyond = f"select customer_id, review_week, coalesce(lead(tickets) {over}, 0) as own {FROM_DAYS}"
+    fine = f"select customer_id, review_week, tickets as own {FROM_DAYS}"
+    for query, is_refused in ((beyond, True), (fine, False)):
+        review = _built(small, query)
+        review.dbt = SimpleNamespace(build=lambda *_, **__: 3, try_own_models=lambda: 2)
+        display = SimpleNamespace(update=lambda _: None)
+        if is_refused:
+            message = "looks beyond its week: the row of customer bert in the week of 2025-06-09 differs"
+            for is_rebuild in (True, False):
+                with pytest.raises(BrokenPromiseError, match=message):
+                    build_features(review, display, weeks, is_rebuild=is_rebuild)
+        else:
+            assert build_features(review, display, weeks, is_rebuild=True) == 5
+
+
 def test_the_demo_publishes_its_own_columns_and_segments(reviewed: Business) -> None:
     rows, weeks = reviewed.built("select count(*), count(distinct review_week) from features.own_features")[0]
     assert (rows, weeks) == reviewed.built(
@@ -483,11 +512,11 @@ def test_an_own_model_that_looks_ahead_over_the_weeks_publishes_nothing(
     text = path.read_text(encoding="utf-8")
     days = "days_summed"
     over = f"partition by {days}.customer_id order by {days}.review_week"
-    beyond = f"lead({days}.review_week) over ({over})"
+    # One week in the middle looks ahead; the others are as they should be.
+    middle = reviewed.built("select distinct review_week from features.customer_weeks order by 1")[20][0]
+    beyond = f"(lead({days}.review_week) over ({over}) = date '{middle}')::integer"
     path.write_text(
-        text.replace(
-            "coalesce(orders_counted.evening_orders_90d, 0)", f"coalesce({beyond} - date '2020-01-01', 0)"
-        ),
+        text.replace("coalesce(orders_counted.evening_orders_90d, 0)", f"coalesce({beyond}, 0)"),
         encoding="utf-8",
     )
     failed = business.vitals("run", VITALS_RUN_ID="ahead")
