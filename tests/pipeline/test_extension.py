@@ -136,6 +136,19 @@ def test_models_that_are_unchanged_are_not_written_again(workspace: Workspace, t
         ("group by", "; select 1 group by", "is more than one statement|cannot be read as SQL"),
         ("session_microseconds", "session_minutes", 'cannot be run: .*"session_minutes" not found'),
         ("days_of_weeks') }}", "days_of_weeks') }", "cannot be read as SQL with Jinja"),
+        ("count(*)", "{{ 1 / 0 }}", "cannot be read as SQL with Jinja: division by zero. Look at what"),
+        ("count(*)", "{{ 'a' + 1 }}", "cannot be read as SQL with Jinja: can only concatenate"),
+        (
+            "count(*)",
+            "{{ share_of('a', 'b', 'c', 'd') }}",
+            "with Jinja: macro 'share_of' takes not more than",
+        ),
+        ("count(*)", "{{ share_of('a') }}", "cannot be read as SQL with Jinja"),
+        ("'days_of_weeks'", "['days_of_weeks']", r"reads ref\(\['days_of_weeks'\]\); own"),
+        ("'days_of_weeks'", "'days_of_weeks', v=1", "cannot be read as SQL with Jinja"),
+        ("count(*)", "{% include 'x' %}", "includes or imports another file in its Jinja; write it out"),
+        ("count(*)", "{% import 'x' as y %}count(*)", "includes or imports another file in its Jinja"),
+        ("count(*)", "{% from 'x' import y %}count(*)", "includes or imports another file in its Jinja"),
         # Duplicates, grain, types.
         ("long_visits_28d", "sessions_28d", "sessions_28d is already a column of .*features.customer_weeks"),
         ("long_visits_28d", "churn_score", "churn_score is already a column of .*marts.customers"),
@@ -182,13 +195,20 @@ def test_bad_sql_is_refused_before_anything_is_built(
         (
             "{ name: review_week, description: Monday of the week. }",
             "",
-            "review_week has no description|cannot",
+            "one of the columns has no text as its name",
         ),
         ("name: review_week", "name: week", "review_week has no description"),
         ("    columns:", "    config: { post_hook: drop table x }\n    columns:", "has the key 'config'"),
         ("version: 2", "version: 2\nmacros: []", "has the key 'macros'"),
         ("Customer.", "{{ env_var('HOME') }}", "has Jinja in it"),
         ("version: 2", "version: 2: 3", "cannot be read as YAML"),
+        ("version: 2", "version: 2025-13-45", "cannot be read as YAML: month must be in 1..12"),
+        ("    columns:", "    columns: 5\n    data_tests:", "columns is 5; give a list"),
+        ("version: 2", "version: 2\nunit_tests: 5", "unit_tests is 5; give a list"),
+        ("version: 2", "version: 2\nunit_tests: [5]", "the unit test None has to be one of the model visits"),
+        ("name: review_week", "name: [a]", "one of the columns has no text as its name"),
+        ("- { name: review_week, description: Monday of the week. }", "- 5", "has no text as its name"),
+        ("data_tests: [not_null]", "data_tests: 5", "data_tests is 5; give a list"),
     ],
 )
 def test_what_is_not_described_and_tested_is_refused(
@@ -200,6 +220,7 @@ def test_what_is_not_described_and_tested_is_refused(
     with pytest.raises(SettingsError, match=message) as caught:
         read_extension(workspace)
     assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_column_that_a_unit_test_expects_is_tested(workspace: Workspace) -> None:
