@@ -161,25 +161,38 @@ def _text(path: Path) -> str:
 
 def _rendered(path: Path, sql: str) -> str:
     """The SQL without Jinja. Only the engine's views and macros can be called."""
+    try:
+        return _render(path, sql)
+    except SettingsError:
+        raise
+    # Jinja computes: its text can divide by zero, or call a macro with what it does not take.
+    except Exception as error:
+        said = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise SettingsError(
+            f"{path} cannot be read as SQL with Jinja: {said}. Look at what stands in {{{{ }}}} and {{% %}}."
+        ) from None
+
+
+def _render(path: Path, sql: str) -> str:
     macros = _macros()
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, autoescape=False)  # noqa: S701
-    try:
-        used = jinja2.meta.find_undeclared_variables(environment.parse(sql))
-        wrong = sorted(used - set(macros) - {"ref", "range"})
-        if wrong:
-            raise SettingsError(f"{path} uses {wrong[0]} in its Jinja; own features use {_ALLOWED} only.")
+    parsed = environment.parse(sql)
+    if any(True for _ in jinja2.meta.find_referenced_templates(parsed)):
+        raise SettingsError(f"{path} includes or imports another file in its Jinja; write it out.")
+    used = jinja2.meta.find_undeclared_variables(parsed)
+    wrong = sorted(used - set(macros) - {"ref", "range"})
+    if wrong:
+        raise SettingsError(f"{path} uses {wrong[0]} in its Jinja; own features use {_ALLOWED} only.")
 
-        def ref(*names: str) -> str:
-            if len(names) != 1 or names[0] not in READABLE:
-                raise SettingsError(
-                    f"{path} reads ref({', '.join(map(repr, names))}); own features read {_ALLOWED} only, so "
-                    "that no week knows what came after it."
-                )
-            return f"{_READS}.{names[0]}"
+    def ref(*names: str) -> str:
+        if len(names) != 1 or names[0] not in READABLE:
+            raise SettingsError(
+                f"{path} reads ref({', '.join(map(repr, names))}); own features read {_ALLOWED} only, so "
+                "that no week knows what came after it."
+            )
+        return f"{_READS}.{names[0]}"
 
-        return environment.from_string(sql).render(ref=ref, **macros).strip().rstrip(";")
-    except jinja2.TemplateError as error:
-        raise SettingsError(f"{path} cannot be read as SQL with Jinja: {error}.") from None
+    return environment.from_string(sql).render(ref=ref, **macros).strip().rstrip(";")
 
 
 @cache
@@ -212,7 +225,8 @@ def _described(path: Path, text: str, model: str, columns: list[str]) -> dict[st
         raise SettingsError(f"{path} has Jinja in it; write descriptions and tests out.")
     try:
         given = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    # ValueError: a date that is none.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SettingsError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}.") from None
     given = given if isinstance(given, dict) else {}
     unknown = sorted(set(map(str, given)) - {"version", "models", "unit_tests"})
@@ -229,9 +243,8 @@ def _described(path: Path, text: str, model: str, columns: list[str]) -> dict[st
         )
     if not _has_text(_get(models[0], "description")):
         raise SettingsError(f"{path}: the model has no description; say what its rows are.")
-    listed = models[0].get("columns") or []
-    described = {_get(each, "name"): each for each in listed}
-    tested = _named_in_unit_tests(path, given.get("unit_tests") or [], model)
+    described = _columns_listed(path, models[0])
+    tested = _named_in_unit_tests(path, _listed(path, given, "unit_tests"), model)
     for column in columns:
         if not _has_text(_get(described.get(column), "description")):
             raise SettingsError(
@@ -245,6 +258,27 @@ def _described(path: Path, text: str, model: str, columns: list[str]) -> dict[st
         if name not in columns:
             raise SettingsError(f"{path} describes {name!r}, which the SELECT does not give; remove it.")
     return {column: " ".join(str(described[column]["description"]).split()) for column in columns}
+
+
+def _columns_listed(path: Path, model: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Column -> what is said of it."""
+    _listed(path, model, "data_tests")
+    columns = _listed(path, model, "columns")
+    for each in columns:
+        if not isinstance(_get(each, "name"), str):
+            raise SettingsError(
+                f"{path}: one of the columns has no text as its name; give each as `- name: NAME`."
+            )
+        _listed(path, each, "data_tests")
+    return {each["name"]: each for each in columns}
+
+
+def _listed(path: Path, given: dict[str, Any], key: str) -> list[Any]:
+    """What is given as a list, or not at all."""
+    listed = given.get(key)
+    if listed is not None and not isinstance(listed, list):
+        raise SettingsError(f"{path}: {key} is {listed!r}; give a list, each of it after `- `.")
+    return listed or []
 
 
 def _named_in_unit_tests(path: Path, unit_tests: list[Any], model: str) -> set[str]:

@@ -95,6 +95,7 @@ class SqlRules:
         plain.pop("where_clause")
         if _without_places(node) != _without_places(plain):
             raise RuleBrokenError("is more than one condition; give one true-or-false expression")
+        self._check_closed(condition, table, where)
         for part in _parts(where):
             kind = part.get("class")
             if kind == "SUBQUERY":
@@ -115,6 +116,18 @@ class SqlRules:
         (described,) = self.columns_of(f"select ({condition}\n) as condition from {table}")
         if described[1] != "BOOLEAN":
             raise RuleBrokenError(f"gives {described[1]}; give what is true or false")
+
+    def _check_closed(self, condition: str, table: str, within_brackets: Any) -> None:
+        """The condition says without brackets around it what it says within them: `a) or (b` does not."""
+        try:
+            alone = self._parsed(f"select * from {table} where\n{condition}\n").get("where_clause")
+        except RuleBrokenError:
+            alone = None
+        if _without_places(alone) != _without_places(within_brackets):
+            raise RuleBrokenError(
+                "is more than one condition, or closes a bracket that it did not open; give one "
+                "true-or-false expression"
+            )
 
     def columns_of(self, sql: str) -> list[tuple[str, str]]:
         """Names and types of the columns of a query, tried on the empty tables. Raises RuleBrokenError."""

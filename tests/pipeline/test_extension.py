@@ -12,8 +12,15 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.errors import BrokenPromiseError, SettingsError
-from pipeline.extension.building import check_grain, check_that_weeks_are_apart, write_models
+from pipeline.extension.building import (
+    build_features,
+    check_grain,
+    check_that_weeks_are_apart,
+    sort_into_segments,
+    write_models,
+)
 from pipeline.extension.reading import Extension, OwnColumn, OwnModel, read_extension
+from pipeline.settings import Segment
 from pipeline.settings import Warehouse as WarehouseSettings
 from pipeline.warehouse import Warehouse
 from pipeline.workspace import WORKSPACES_FOLDER, Workspace
@@ -129,6 +136,19 @@ def test_models_that_are_unchanged_are_not_written_again(workspace: Workspace, t
         ("group by", "; select 1 group by", "is more than one statement|cannot be read as SQL"),
         ("session_microseconds", "session_minutes", 'cannot be run: .*"session_minutes" not found'),
         ("days_of_weeks') }}", "days_of_weeks') }", "cannot be read as SQL with Jinja"),
+        ("count(*)", "{{ 1 / 0 }}", "cannot be read as SQL with Jinja: division by zero. Look at what"),
+        ("count(*)", "{{ 'a' + 1 }}", "cannot be read as SQL with Jinja: can only concatenate"),
+        (
+            "count(*)",
+            "{{ share_of('a', 'b', 'c', 'd') }}",
+            "with Jinja: macro 'share_of' takes not more than",
+        ),
+        ("count(*)", "{{ share_of('a') }}", "cannot be read as SQL with Jinja"),
+        ("'days_of_weeks'", "['days_of_weeks']", r"reads ref\(\['days_of_weeks'\]\); own"),
+        ("'days_of_weeks'", "'days_of_weeks', v=1", "cannot be read as SQL with Jinja"),
+        ("count(*)", "{% include 'x' %}", "includes or imports another file in its Jinja; write it out"),
+        ("count(*)", "{% import 'x' as y %}count(*)", "includes or imports another file in its Jinja"),
+        ("count(*)", "{% from 'x' import y %}count(*)", "includes or imports another file in its Jinja"),
         # Duplicates, grain, types.
         ("long_visits_28d", "sessions_28d", "sessions_28d is already a column of .*features.customer_weeks"),
         ("long_visits_28d", "churn_score", "churn_score is already a column of .*marts.customers"),
@@ -175,13 +195,20 @@ def test_bad_sql_is_refused_before_anything_is_built(
         (
             "{ name: review_week, description: Monday of the week. }",
             "",
-            "review_week has no description|cannot",
+            "one of the columns has no text as its name",
         ),
         ("name: review_week", "name: week", "review_week has no description"),
         ("    columns:", "    config: { post_hook: drop table x }\n    columns:", "has the key 'config'"),
         ("version: 2", "version: 2\nmacros: []", "has the key 'macros'"),
         ("Customer.", "{{ env_var('HOME') }}", "has Jinja in it"),
         ("version: 2", "version: 2: 3", "cannot be read as YAML"),
+        ("version: 2", "version: 2025-13-45", "cannot be read as YAML: month must be in 1..12"),
+        ("    columns:", "    columns: 5\n    data_tests:", "columns is 5; give a list"),
+        ("version: 2", "version: 2\nunit_tests: 5", "unit_tests is 5; give a list"),
+        ("version: 2", "version: 2\nunit_tests: [5]", "the unit test None has to be one of the model visits"),
+        ("name: review_week", "name: [a]", "one of the columns has no text as its name"),
+        ("- { name: review_week, description: Monday of the week. }", "- 5", "has no text as its name"),
+        ("data_tests: [not_null]", "data_tests: 5", "data_tests is 5; give a list"),
     ],
 )
 def test_what_is_not_described_and_tested_is_refused(
@@ -193,6 +220,7 @@ def test_what_is_not_described_and_tested_is_refused(
     with pytest.raises(SettingsError, match=message) as caught:
         read_extension(workspace)
     assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_column_that_a_unit_test_expects_is_tested(workspace: Workspace) -> None:
@@ -248,6 +276,7 @@ def test_a_name_of_the_engine_is_refused(workspace: Workspace) -> None:
         "long_visits_28d >= 2 or plan is null -- the loud ones",
         "greatest(orders_28d, 1) between 1 and 3 and lifecycle_stage in ('dormant', 'at_risk')",
         "is_scorable",
+        "(is_scorable) or (tenure_days > 20) -- once :)",
     ],
 )
 def test_good_conditions_are_taken(workspace: Workspace, condition: str) -> None:
@@ -262,6 +291,9 @@ def test_good_conditions_are_taken(workspace: Workspace, condition: str) -> None
         ("revenue_365d", "gives DECIMAL.*give what is true or false"),
         ("revenue_365d >", "cannot be read as SQL"),
         ("true) limit 1; drop table x; select (true", "does more than read|more than one"),
+        ("tenure_days > 20) or (1=1", "closes a bracket that it did not open; give one true-or-false"),
+        ("true) and (false) or (true", "closes a bracket that it did not open"),
+        ("true, true", "is more than one condition, or closes"),
         ("customer_id in (select customer_id from raw.events)", "has a query in it"),
         ("revenue_365d > avg(revenue_365d)", r"calls avg\(\), which sees several rows"),
         ("row_number() over () < 10", r"calls row_number\(\), which sees several rows"),
@@ -319,6 +351,21 @@ def _built(warehouse: Warehouse, query: str, kind: str = "bigint") -> SimpleName
     return SimpleNamespace(warehouse=warehouse, extension=Extension(models=(model,)))
 
 
+def test_a_customer_who_is_twice_in_a_segment_is_named(small: Warehouse) -> None:
+    small.run("create table features.own_segments (customer_id varchar, review_week date, segment varchar)")
+    segments = (Segment(name="mine", condition="customer_id = 'anna'"),)
+    review = SimpleNamespace(warehouse=small, extension=Extension(segments=segments))
+    sort_into_segments(review, None)
+    sort_into_segments(review, [date(2025, 6, 2)])
+    assert small.value("select count(*) from features.own_segments") == 2
+    small.run("insert into features.customer_weeks select * from features.customer_weeks")
+    message = "the segment mine has customer anna 2 times in the week of 2025-06-02, where once belongs"
+    with pytest.raises(BrokenPromiseError, match=message):
+        sort_into_segments(review, None)
+    # Nothing of it stays.
+    assert small.value("select count(*) from features.own_segments") == 2
+
+
 FROM_DAYS = "from vitals_reads.days_of_weeks"
 
 
@@ -348,6 +395,34 @@ def test_what_looks_at_other_weeks_is_named(small: Warehouse) -> None:
         ):
             check_that_weeks_are_apart(_built(small, beyond), weeks)
     assert small.value("select count(*) from duckdb_schemas() where schema_name = 'one_week'") == 0
+
+
+def test_what_looks_ahead_at_a_rare_event_is_named(small: Warehouse) -> None:
+    """Only the second of four weeks differs: bert has a ticket in the third, and nobody another."""
+    weeks = tuple(date(2025, 6, day) for day in (2, 9, 16, 23))
+    small.run(
+        """
+        insert into features.customer_weeks
+        select customer_id, review_week + 14 from features.customer_weeks;
+        create or replace view intermediate.days_of_weeks as
+        select *, (customer_id = 'bert' and review_week = '2025-06-16')::integer as tickets
+        from features.customer_weeks;
+        """
+    )
+    over = "over (partition by customer_id order by review_week)"
+    beyond = f"select customer_id, review_week, coalesce(lead(tickets) {over}, 0) as own {FROM_DAYS}"
+    fine = f"select customer_id, review_week, tickets as own {FROM_DAYS}"
+    for query, is_refused in ((beyond, True), (fine, False)):
+        review = _built(small, query)
+        review.dbt = SimpleNamespace(build=lambda *_, **__: 3, try_own_models=lambda: 2)
+        display = SimpleNamespace(update=lambda _: None)
+        if is_refused:
+            message = "looks beyond its week: the row of customer bert in the week of 2025-06-09 differs"
+            for is_rebuild in (True, False):
+                with pytest.raises(BrokenPromiseError, match=message):
+                    build_features(review, display, weeks, is_rebuild=is_rebuild)
+        else:
+            assert build_features(review, display, weeks, is_rebuild=True) == 5
 
 
 def test_the_demo_publishes_its_own_columns_and_segments(reviewed: Business) -> None:
@@ -458,11 +533,11 @@ def test_an_own_model_that_looks_ahead_over_the_weeks_publishes_nothing(
     text = path.read_text(encoding="utf-8")
     days = "days_summed"
     over = f"partition by {days}.customer_id order by {days}.review_week"
-    beyond = f"lead({days}.review_week) over ({over})"
+    # One week in the middle looks ahead; the others are as they should be.
+    middle = reviewed.built("select distinct review_week from features.customer_weeks order by 1")[20][0]
+    beyond = f"(lead({days}.review_week) over ({over}) = date '{middle}')::integer"
     path.write_text(
-        text.replace(
-            "coalesce(orders_counted.evening_orders_90d, 0)", f"coalesce({beyond} - date '2020-01-01', 0)"
-        ),
+        text.replace("coalesce(orders_counted.evening_orders_90d, 0)", f"coalesce({beyond}, 0)"),
         encoding="utf-8",
     )
     failed = business.vitals("run", VITALS_RUN_ID="ahead")
