@@ -65,3 +65,12 @@
     {%- else -%} {{ value_at_largest(name, [name ~ "_at", "known_from_date"]) }}
     {%- endif -%}
 {%- endmacro %}
+
+{#- The same where sessions come from their own parts (session_starts_in_histories), the rest from days_of_parts -#}
+{% macro whole_of_days(name, how) -%}
+    {%- if name == "sessions_started" -%}
+        cast(coalesce(session_starts_in_histories.sessions_started, 0) as bigint)
+    {%- elif how == "session" -%} session_starts_in_histories.{{ name }}
+    {%- else -%} days_of_parts.{{ name }}
+    {%- endif -%}
+{%- endmacro %}

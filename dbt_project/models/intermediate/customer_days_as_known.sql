@@ -172,14 +172,7 @@ final as (
         days_of_parts.history_from_week,
         days_of_parts.local_date,
     {% for name, how, type in columns %}
-    {% if name == "sessions_started" %}
-    cast(coalesce(session_starts_in_histories.sessions_started, 0) as bigint)
-        as sessions_started{{ "," if not loop.last }}
-    {% elif how == "session" %}
-    session_starts_in_histories.{{ name }}{{ "," if not loop.last }}
-    {% else %}
-    days_of_parts.{{ name }}{{ "," if not loop.last }}
-    {% endif %}
+    {{ whole_of_days(name, how) }} as {{ name }}{{ "," if not loop.last }}
     {% endfor %}
     from days_of_parts
     left join session_starts_in_histories
