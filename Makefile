@@ -55,7 +55,7 @@ test: lint ## set-up, lint and all fast tests
 	$(BIN)/pytest -m "not slow"
 
 test-slow: setup ## what needs a running Airflow or long runs
-	$(BIN)/pytest -m slow -n 0
+	$(BIN)/pytest -m slow
 
 bench: setup ## measure what a simulated world costs (a minute; with `LARGE=1` also 100 million events)
 	$(BIN)/python -m bench.simulation $(if $(LARGE),--large)
