@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.errors import BrokenPromiseError, SettingsError
+from pipeline.errors import BrokenPromiseError, SettingsError, VitalsError
 from pipeline.extension.building import (
     build_features,
     check_grain,
@@ -366,6 +366,20 @@ def test_a_customer_who_is_twice_in_a_segment_is_named(small: Warehouse) -> None
     assert small.value("select count(*) from features.own_segments") == 2
 
 
+def test_a_condition_that_fails_on_a_row_is_named(small: Warehouse) -> None:
+    small.run("create table features.own_segments (customer_id varchar, review_week date, segment varchar)")
+    sound = Segment(name="sound", condition="true")
+    broken = Segment(name="broken", condition="cast(customer_id as integer) > 1")
+    sort_into_segments(SimpleNamespace(warehouse=small, extension=Extension(segments=(sound,))), None)
+    review = SimpleNamespace(warehouse=small, extension=Extension(segments=(sound, broken)))
+    message = r"the condition of the segment broken in review\.toml cannot be worked out.*'anna'.*try_cast\."
+    with pytest.raises(VitalsError, match=message) as caught:
+        sort_into_segments(review, [date(2025, 6, 2)])
+    assert caught.value.exit_code == 1
+    assert "\n" not in str(caught.value)
+    assert small.value("select count(*) from features.own_segments") == 4
+
+
 FROM_DAYS = "from vitals_reads.days_of_weeks"
 
 
@@ -471,13 +485,33 @@ def test_other_segments_are_sorted_anew_without_a_build(reviewed: Business, tmp_
         "[[segments]] of review.toml changed: the 44 kept weeks are sorted into them anew" in sorted_anew.said
     )
     assert "built anew" not in sorted_anew.said
-    assert business.built(
-        "select review_week, count(*) from features.own_segments"
-        " where segment = 'big_spenders' group by all order by 1"
-    ) == reviewed.built(
-        "select review_week, count(*) from features.customer_weeks"
-        " where revenue_365d >= 500 and lifecycle_stage <> 'churned' group by all order by 1"
+    sizes = """
+        select review_week, count(*) from features.own_segments
+        where segment = 'big_spenders' group by all order by 1
+    """
+    expected = reviewed.built(
+        """
+        select review_week, count(*) from features.customer_weeks
+        where revenue_365d >= 500 and lifecycle_stage <> 'churned' group by all order by 1
+        """
     )
+    assert business.built(sizes) == expected
+    # One that fails on a row stops the step; nothing of the week counts as done until it is mended.
+    good = review.read_text(encoding="utf-8")
+    broken = '\n[[segments]]\nname = "broken"\ncondition = "cast(lifecycle_stage as integer) > 1"\n'
+    review.write_text(good + broken, encoding="utf-8")
+    stopped = business.vitals("features")
+    assert stopped.code == 1
+    assert "the condition of the segment broken in review.toml cannot be worked out" in stopped.said
+    assert "report" not in stopped.said
+    refused = business.vitals("score")
+    assert refused.code == 1
+    assert "score needs the step features, which is not finished" in refused.said
+    review.write_text(good, encoding="utf-8")
+    mended = business.vitals("features")
+    assert mended.code == 0, mended.said
+    assert "built anew" not in mended.said
+    assert business.built(sizes) == expected
 
 
 def test_the_example_of_the_page_goes_all_the_way(reviewed: Business, tmp_path: Path) -> None:
