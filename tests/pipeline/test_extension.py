@@ -114,6 +114,14 @@ def test_models_that_are_unchanged_are_not_written_again(workspace: Workspace, t
             "intermediate.days_of_weeks",
             "reads 'intermediate.days_of_weeks'; own",
         ),
+        ("{{ ref('days_of_weeks') }}", "vitals_reads.days_of_weeks", "names a schema; read ref"),
+        ("{{ ref('days_of_weeks') }}", "days_of_weeks", "reads 'days_of_weeks'; own"),
+        (
+            "\nselect customer_id, review_week, count(*)",
+            'with "raw.events" as (select 1 as x) select customer_id, review_week, '
+            "(select count(*) from raw.events)",
+            "reads 'raw.events'; own",
+        ),
         ("{{ ref('days_of_weeks') }}", "'/etc/passwd.csv'", "reads '/etc/passwd.csv'"),
         ("{{ ref('days_of_weeks') }}", "read_csv('/etc/passwd')", r"reads read_csv\(\)"),
         ("days_before_end <= 28", "local_date in (select local_date from raw.events)", "reads 'raw.events'"),
@@ -130,6 +138,15 @@ def test_models_that_are_unchanged_are_not_written_again(workspace: Workspace, t
         ("days_before_end <= 28", "random() < 0.5", r"calls random\(\)"),
         ("as days", "as days tablesample 10%", "draws a sample"),
         ("count(*)", "any_value(orders)", r"calls any_value\(\) without an order"),
+        ("count(*)", "len(string_agg(weekday::text, ','))", r"calls string_agg\(\) without an order"),
+        ("count(*)", "row_number() over ()", r"calls row_number\(\) over rows without an order"),
+        (
+            "count(*)",
+            "first_value(count(*)) over (partition by review_week)",
+            r"calls first_value\(\) over rows",
+        ),
+        ("days_before_end <= 28", "orders in (select 1 limit 1)", "has a limit without an order"),
+        ("select cust", "select distinct on (review_week) cust", "has a distinct on without an order"),
         # Is no SQL, or not one SELECT of columns that are there.
         ("select", "selekt", "cannot be read as SQL"),
         ("select cust", "drop table x; select cust", "does more than read; give one SELECT"),
@@ -237,6 +254,22 @@ unit_tests:
     assert read_extension(workspace).columns
 
 
+def test_what_takes_rows_in_an_order_is_taken(workspace: Workspace) -> None:
+    path = workspace.folder / "features" / "visits.sql"
+    path.write_text(
+        """
+        with ranked as (
+            select customer_id, review_week, row_number() over (partition by orders order by end_date) as rank
+            from {{ ref('days_of_weeks') }} order by all limit 5
+        )
+        select distinct on (customer_id, review_week) customer_id, review_week, rank as long_visits_28d
+        from ranked order by all
+        """,
+        encoding="utf-8",
+    )
+    assert read_extension(workspace).columns
+
+
 def test_two_files_cannot_give_the_same_column(workspace: Workspace) -> None:
     folder = workspace.folder / "features"
     (folder / "weeks.sql").write_text(SQL, encoding="utf-8")
@@ -293,6 +326,8 @@ def test_good_conditions_are_taken(workspace: Workspace, condition: str) -> None
         ("true) limit 1; drop table x; select (true", "does more than read|more than one"),
         ("tenure_days > 20) or (1=1", "closes a bracket that it did not open; give one true-or-false"),
         ("true) and (false) or (true", "closes a bracket that it did not open"),
+        ("true) union (select 1 where true", "is more than one condition"),
+        ("true) union select * from features.customer_weeks where (true", "is more than one condition"),
         ("true, true", "is more than one condition, or closes"),
         ("customer_id in (select customer_id from raw.events)", "has a query in it"),
         ("revenue_365d > avg(revenue_365d)", r"calls avg\(\), which sees several rows"),
