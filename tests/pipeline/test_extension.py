@@ -539,9 +539,9 @@ def test_other_segments_are_sorted_anew_without_a_build(reviewed: Business, tmp_
     assert stopped.code == 1
     assert "the condition of the segment broken in review.toml cannot be worked out" in stopped.said
     assert "report" not in stopped.said
-    refused = business.vitals("score")
+    refused = business.vitals("train")
     assert refused.code == 1
-    assert "score needs the step features, which is not finished" in refused.said
+    assert "train needs the step features, which is not finished" in refused.said
     review.write_text(good, encoding="utf-8")
     mended = business.vitals("features")
     assert mended.code == 0, mended.said
