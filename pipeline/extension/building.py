@@ -9,6 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import duckdb
+
 from pipeline.display import StepDisplay
 from pipeline.errors import BrokenPromiseError, VitalsError
 from pipeline.extension.reading import READABLE, Extension, OwnColumn, OwnModel
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from pipeline.review import Review
 
 _ONE_WEEK = "one_week"
+# What values do to SQL that is sound, such as a text that is no number; not a full disk.
+_OF_VALUES = (duckdb.DataError, duckdb.ProgrammingError)
 
 
 def write_models(extension: Extension, folder: Path) -> None:
@@ -91,7 +95,8 @@ def build_features(review: Review, display: StepDisplay, weeks: tuple[date, ...]
 def sort_into_segments(review: Review, weeks: Iterable[date] | None) -> None:
     """Write features.own_segments for some weeks, or for all that are kept (None).
 
-    Raises BrokenPromiseError where a customer is twice in a segment of a week.
+    Raises BrokenPromiseError where a customer is twice in a segment of a week, and VitalsError where a
+    condition cannot be worked out for a row; then nothing is written.
     """
     warehouse = review.warehouse
     given = None if weeks is None else list(weeks)
@@ -99,17 +104,23 @@ def sort_into_segments(review: Review, weeks: Iterable[date] | None) -> None:
     with warehouse.transaction():
         warehouse.run(f"delete from features.own_segments where {chosen}", {"weeks": given})
         for segment in review.extension.segments:
-            warehouse.run(
-                f"""
-                insert into features.own_segments
-                select customer_id, review_week, $name
-                from ({feature_rows(warehouse)}) as feature_row
-                where {chosen} and (
-                {segment.condition}
+            try:
+                warehouse.run(
+                    f"""
+                    insert into features.own_segments
+                    select customer_id, review_week, $name
+                    from ({feature_rows(warehouse)}) as feature_row
+                    where {chosen} and (
+                    {segment.condition}
+                    )
+                    """,
+                    {"weeks": given, "name": segment.name},
                 )
-                """,
-                {"weeks": given, "name": segment.name},
-            )
+            except _OF_VALUES as error:
+                raise VitalsError(
+                    f"the condition of the segment {segment.name} in review.toml cannot be worked out for "
+                    f"every row: {_in_a_line(error)}. Compare without a cast, or use try_cast."
+                ) from None
         for customer, week, segment, times in warehouse.rows(
             """
             select customer_id, review_week, segment, count(*) as times from features.own_segments
@@ -179,8 +190,7 @@ def check_that_weeks_are_apart(review: Review, weeks: Iterable[date]) -> None:
         with _views_of_one_week(warehouse, week):
             for model in review.extension.models:
                 differs = " or ".join(_differs(each) for each in model.columns)
-                differing = warehouse.rows(
-                    f"""
+                query = f"""
                     select coalesce(alone.customer_id, together.customer_id) as customer_id
                     from (
                         select *, true as is_there from ({model.reading_from(_ONE_WEEK)}
@@ -194,13 +204,23 @@ def check_that_weeks_are_apart(review: Review, weeks: Iterable[date]) -> None:
                     where alone.is_there is distinct from together.is_there or {differs}
                     order by all limit 1
                     """
-                )
+                try:
+                    differing = warehouse.rows(query)
+                except _OF_VALUES as error:
+                    raise VitalsError(
+                        f"features/{model.name}.sql cannot be run over the week of {week} alone: "
+                        f"{_in_a_line(error)}. Use try_cast where a value may not convert."
+                    ) from None
                 if differing:
                     raise BrokenPromiseError(
                         f"features/{model.name}.sql looks beyond its week: the row of customer "
                         f"{differing[0][0]} in the week of {week} differs when the other weeks are away. "
                         "Partition windows by review_week, join on it, and count days_before_end."
                     )
+
+
+def _in_a_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0].rstrip(".!")
 
 
 def _differs(column: OwnColumn) -> str:

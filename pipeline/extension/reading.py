@@ -136,6 +136,8 @@ def _read_model(path: Path, rules: SqlRules, owners: dict[str, str]) -> OwnModel
             f"{path}: the engine has a table or view {path.stem}; give the file another name."
         )
     sql, yml = _text(path), _text(path.with_suffix(".yml"))
+    if _READS in sql.lower():
+        raise SettingsError(f"{path} names a schema; read ref('days_of_weeks') or ref('events_of_weeks').")
     rendered = _rendered(path, sql)
     try:
         rules.check_query(rendered, {f"{_READS}.{name}" for name in READABLE})

@@ -1,7 +1,8 @@
 """What SQL of a workspace may read and call, judged from DuckDB's own parse of it, and tried on empty tables.
 
-Allowed is what gives the same answer whenever it is asked: no clock, no chance, no file, no table but those
-that end with the reviewed week.
+Allowed is what gives the same answer whenever it is asked: no clock, no random number, no file, no table but
+those that end with the reviewed week. What takes one of several rows needs an order; whether the order leaves
+ties cannot be seen in the SQL.
 """
 
 from __future__ import annotations
@@ -35,7 +36,16 @@ _OF_THE_MOMENT = {
     "version",
 }
 # Without an order they take whichever row comes first, and that differs from run to run.
-_NEED_AN_ORDER = {"any_value", "arbitrary", "first", "last"}
+_NEED_AN_ORDER = {"any_value", "arbitrary", "first", "group_concat", "last", "listagg", "string_agg"}
+_WINDOWS_NEED_AN_ORDER = _NEED_AN_ORDER | {
+    "first_value",
+    "lag",
+    "last_value",
+    "lead",
+    "nth_value",
+    "ntile",
+    "row_number",
+}
 _TABLE_FUNCTIONS = {"generate_series", "range", "unnest"}
 
 
@@ -75,8 +85,11 @@ class SqlRules:
         }
         for part in _parts(node):
             if part.get("type") == "BASE_TABLE":
-                table = ".".join(part["qualified_name"]["path"])
-                if table not in readable and table.lower() not in steps:
+                names = part["qualified_name"]["path"]
+                table = ".".join(names)
+                # A step has no schema; one that is named "raw.events" is not the table.
+                is_step = len(names) == 1 and table.lower() in steps
+                if table not in readable and not is_step:
                     raise RuleBrokenError(f"reads {table!r}")
             elif part.get("type") == "TABLE_FUNCTION" and "function" in part:
                 name = part["function"].get("function_name", "").lower()
@@ -84,13 +97,14 @@ class SqlRules:
                     raise RuleBrokenError(f"reads {name}()")
             if part.get("sample"):
                 raise RuleBrokenError("draws a sample, which differs from run to run")
+            _check_that_rows_are_taken_in_order(part)
         self._check_steady(node, known_columns=set())
 
     def check_condition(self, condition: str, table: str, columns: set[str]) -> None:
         """One true-or-false expression over a single row of a table. Raises RuleBrokenError."""
         framed = f"select * from {table} where (\n{condition}\n)"
         node = self._parsed(framed)
-        where = node.pop("where_clause")
+        where = node.pop("where_clause", None)
         plain = self._parsed(f"select * from {table} where (\ntrue\n)")
         plain.pop("where_clause")
         if _without_places(node) != _without_places(plain):
@@ -182,6 +196,29 @@ def _kinds_of_functions() -> tuple[frozenset[str], frozenset[str]]:
     aggregates = {name for name, kind, _ in kinds if kind == "aggregate"} - of_one_row
     unsteady = {name for name, kind, stability in kinds if kind == "scalar" and stability != "CONSISTENT"}
     return frozenset(aggregates), frozenset(_OF_THE_MOMENT | unsteady)
+
+
+def _check_that_rows_are_taken_in_order(part: dict[str, Any]) -> None:
+    """Raises RuleBrokenError for a part of a query that takes whichever rows come first."""
+    modifiers = {each["type"]: each for each in part.get("modifiers") or []}
+    if "ORDER_MODIFIER" not in modifiers:
+        which = None
+        if any(kind.startswith("LIMIT") for kind in modifiers):
+            which = "limit"
+        elif modifiers.get("DISTINCT_MODIFIER", {}).get("distinct_on_targets"):
+            which = "distinct on"
+        if which:
+            raise RuleBrokenError(
+                f"has a {which} without an order, which differs from run to run; add an order by that "
+                "leaves no ties"
+            )
+    if part.get("class") == "WINDOW" and not (part["orders"] or part["arg_orders"]):
+        name = part["function_name"].lower()
+        if name in _WINDOWS_NEED_AN_ORDER:
+            raise RuleBrokenError(
+                f"calls {name}() over rows without an order, which differs from run to run; add an order by "
+                "that leaves no ties to its window"
+            )
 
 
 def _parts(node: Any) -> Iterator[dict[str, Any]]:

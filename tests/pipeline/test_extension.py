@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.errors import BrokenPromiseError, SettingsError
+from pipeline.errors import BrokenPromiseError, SettingsError, VitalsError
 from pipeline.extension.building import (
     build_features,
     check_grain,
@@ -114,6 +114,14 @@ def test_models_that_are_unchanged_are_not_written_again(workspace: Workspace, t
             "intermediate.days_of_weeks",
             "reads 'intermediate.days_of_weeks'; own",
         ),
+        ("{{ ref('days_of_weeks') }}", "vitals_reads.days_of_weeks", "names a schema; read ref"),
+        ("{{ ref('days_of_weeks') }}", "days_of_weeks", "reads 'days_of_weeks'; own"),
+        (
+            "\nselect customer_id, review_week, count(*)",
+            'with "raw.events" as (select 1 as x) select customer_id, review_week, '
+            "(select count(*) from raw.events)",
+            "reads 'raw.events'; own",
+        ),
         ("{{ ref('days_of_weeks') }}", "'/etc/passwd.csv'", "reads '/etc/passwd.csv'"),
         ("{{ ref('days_of_weeks') }}", "read_csv('/etc/passwd')", r"reads read_csv\(\)"),
         ("days_before_end <= 28", "local_date in (select local_date from raw.events)", "reads 'raw.events'"),
@@ -130,6 +138,15 @@ def test_models_that_are_unchanged_are_not_written_again(workspace: Workspace, t
         ("days_before_end <= 28", "random() < 0.5", r"calls random\(\)"),
         ("as days", "as days tablesample 10%", "draws a sample"),
         ("count(*)", "any_value(orders)", r"calls any_value\(\) without an order"),
+        ("count(*)", "len(string_agg(weekday::text, ','))", r"calls string_agg\(\) without an order"),
+        ("count(*)", "row_number() over ()", r"calls row_number\(\) over rows without an order"),
+        (
+            "count(*)",
+            "first_value(count(*)) over (partition by review_week)",
+            r"calls first_value\(\) over rows",
+        ),
+        ("days_before_end <= 28", "orders in (select 1 limit 1)", "has a limit without an order"),
+        ("select cust", "select distinct on (review_week) cust", "has a distinct on without an order"),
         # Is no SQL, or not one SELECT of columns that are there.
         ("select", "selekt", "cannot be read as SQL"),
         ("select cust", "drop table x; select cust", "does more than read; give one SELECT"),
@@ -237,6 +254,22 @@ unit_tests:
     assert read_extension(workspace).columns
 
 
+def test_what_takes_rows_in_an_order_is_taken(workspace: Workspace) -> None:
+    path = workspace.folder / "features" / "visits.sql"
+    path.write_text(
+        """
+        with ranked as (
+            select customer_id, review_week, row_number() over (partition by orders order by end_date) as rank
+            from {{ ref('days_of_weeks') }} order by all limit 5
+        )
+        select distinct on (customer_id, review_week) customer_id, review_week, rank as long_visits_28d
+        from ranked order by all
+        """,
+        encoding="utf-8",
+    )
+    assert read_extension(workspace).columns
+
+
 def test_two_files_cannot_give_the_same_column(workspace: Workspace) -> None:
     folder = workspace.folder / "features"
     (folder / "weeks.sql").write_text(SQL, encoding="utf-8")
@@ -293,6 +326,8 @@ def test_good_conditions_are_taken(workspace: Workspace, condition: str) -> None
         ("true) limit 1; drop table x; select (true", "does more than read|more than one"),
         ("tenure_days > 20) or (1=1", "closes a bracket that it did not open; give one true-or-false"),
         ("true) and (false) or (true", "closes a bracket that it did not open"),
+        ("true) union (select 1 where true", "is more than one condition"),
+        ("true) union select * from features.customer_weeks where (true", "is more than one condition"),
         ("true, true", "is more than one condition, or closes"),
         ("customer_id in (select customer_id from raw.events)", "has a query in it"),
         ("revenue_365d > avg(revenue_365d)", r"calls avg\(\), which sees several rows"),
@@ -364,6 +399,20 @@ def test_a_customer_who_is_twice_in_a_segment_is_named(small: Warehouse) -> None
         sort_into_segments(review, None)
     # Nothing of it stays.
     assert small.value("select count(*) from features.own_segments") == 2
+
+
+def test_a_condition_that_fails_on_a_row_is_named(small: Warehouse) -> None:
+    small.run("create table features.own_segments (customer_id varchar, review_week date, segment varchar)")
+    sound = Segment(name="sound", condition="true")
+    broken = Segment(name="broken", condition="cast(customer_id as integer) > 1")
+    sort_into_segments(SimpleNamespace(warehouse=small, extension=Extension(segments=(sound,))), None)
+    review = SimpleNamespace(warehouse=small, extension=Extension(segments=(sound, broken)))
+    message = r"the condition of the segment broken in review\.toml cannot be worked out.*'anna'.*try_cast\."
+    with pytest.raises(VitalsError, match=message) as caught:
+        sort_into_segments(review, [date(2025, 6, 2)])
+    assert caught.value.exit_code == 1
+    assert "\n" not in str(caught.value)
+    assert small.value("select count(*) from features.own_segments") == 4
 
 
 FROM_DAYS = "from vitals_reads.days_of_weeks"
@@ -471,13 +520,33 @@ def test_other_segments_are_sorted_anew_without_a_build(reviewed: Business, tmp_
         "[[segments]] of review.toml changed: the 44 kept weeks are sorted into them anew" in sorted_anew.said
     )
     assert "built anew" not in sorted_anew.said
-    assert business.built(
-        "select review_week, count(*) from features.own_segments"
-        " where segment = 'big_spenders' group by all order by 1"
-    ) == reviewed.built(
-        "select review_week, count(*) from features.customer_weeks"
-        " where revenue_365d >= 500 and lifecycle_stage <> 'churned' group by all order by 1"
+    sizes = """
+        select review_week, count(*) from features.own_segments
+        where segment = 'big_spenders' group by all order by 1
+    """
+    expected = reviewed.built(
+        """
+        select review_week, count(*) from features.customer_weeks
+        where revenue_365d >= 500 and lifecycle_stage <> 'churned' group by all order by 1
+        """
     )
+    assert business.built(sizes) == expected
+    # One that fails on a row stops the step; nothing of the week counts as done until it is mended.
+    good = review.read_text(encoding="utf-8")
+    broken = '\n[[segments]]\nname = "broken"\ncondition = "cast(lifecycle_stage as integer) > 1"\n'
+    review.write_text(good + broken, encoding="utf-8")
+    stopped = business.vitals("features")
+    assert stopped.code == 1
+    assert "the condition of the segment broken in review.toml cannot be worked out" in stopped.said
+    assert "report" not in stopped.said
+    refused = business.vitals("train")
+    assert refused.code == 1
+    assert "train needs the step features, which is not finished" in refused.said
+    review.write_text(good, encoding="utf-8")
+    mended = business.vitals("features")
+    assert mended.code == 0, mended.said
+    assert "built anew" not in mended.said
+    assert business.built(sizes) == expected
 
 
 def test_the_example_of_the_page_goes_all_the_way(reviewed: Business, tmp_path: Path) -> None:
