@@ -53,6 +53,7 @@ def _kill_in_the_second_week(business: Business, first: date, last: date) -> Non
         process.wait()
 
 
+@pytest.mark.slow
 def test_a_killed_backfill_goes_on_and_gives_what_the_weeks_give_one_by_one(
     reviewed: Business, tmp_path: Path
 ) -> None:
