@@ -11,6 +11,8 @@ import time
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.business import Business, copy_business, copy_workspace, run_log
 
 PROJECT = Path(__file__).resolve().parents[2]
