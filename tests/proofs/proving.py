@@ -29,7 +29,7 @@ class Size:
 
 FEW = Size(batches=3, seed=1, worlds=10)
 MANY = Size(
-    batches=int(os.environ.get(BATCHES_VARIABLE, "40")),
+    batches=int(os.environ.get(BATCHES_VARIABLE, "44")),
     seed=int(os.environ.get(SEED_VARIABLE, "2")),
     worlds=200,
 )
