@@ -16,11 +16,11 @@ from pipeline.tables import create_tables
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import WEEK, WeekPlan, plan_weeks, week_bounds
 
-# How many events that events.csv misses are named in the note about them.
-UNLISTED_NAMED = 5
-
 if TYPE_CHECKING:
     from pipeline.review import Review
+
+# How many events that events.csv misses are named in the note about them.
+UNLISTED_NAMED = 5
 
 
 def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:

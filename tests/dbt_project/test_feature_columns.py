@@ -95,6 +95,7 @@ def test_the_page_says_what_the_models_say() -> None:
 
 def test_the_row_has_the_columns_of_the_design() -> None:
     if not DESIGN.is_file():
+        # A clone of the project alone has no design beside it; docs/features.md is compared there too.
         pytest.skip(f"NOT COMPARED with the design: {DESIGN.name} does not lie beside this checkout")
     wanted, there = columns_of_design(DESIGN.read_text(encoding="utf-8")), set(columns_under_contract())
     assert wanted - there == set()

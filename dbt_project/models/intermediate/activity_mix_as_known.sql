@@ -8,37 +8,9 @@ activity_mix as (
 
 ),
 
-customer_histories as (
-
-    select * from {{ ref('customer_histories') }}
-
-),
-
-weeks_to_build as (
-
-    select * from {{ source('ops', 'weeks_to_build') }}
-
-),
-
-span_of_run as (
-
-    select
-        min(review_week) as first_review_week,
-        max(review_week) as last_review_week
-    from weeks_to_build
-
-),
-
 histories_of_run as (
 
-    select customer_histories.*
-    from customer_histories
-    inner join span_of_run
-        on {{ is_history_between(
-            "customer_histories",
-            "span_of_run.first_review_week",
-            "span_of_run.last_review_week"
-        ) }}
+    select * from {{ ref('int_histories_of_run') }}
 
 ),
 
@@ -52,9 +24,11 @@ final as (
     inner join histories_of_run
         on
             activity_mix.customer_id = histories_of_run.customer_id
-            and activity_mix.known_from_week <= greatest(
-                histories_of_run.history_from_week, activity_mix.calendar_week
-            )
+            and {{ is_known_in(
+                "histories_of_run",
+                "activity_mix.calendar_week",
+                "activity_mix.known_from_week"
+            ) }}
 
 )
 

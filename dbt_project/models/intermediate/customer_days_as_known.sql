@@ -16,37 +16,9 @@ session_days as (
 
 ),
 
-customer_histories as (
-
-    select * from {{ ref('customer_histories') }}
-
-),
-
-weeks_to_build as (
-
-    select * from {{ source('ops', 'weeks_to_build') }}
-
-),
-
-span_of_run as (
-
-    select
-        min(review_week) as first_review_week,
-        max(review_week) as last_review_week
-    from weeks_to_build
-
-),
-
 histories_of_run as (
 
-    select customer_histories.*
-    from customer_histories
-    inner join span_of_run
-        on {{ is_history_between(
-            "customer_histories",
-            "span_of_run.first_review_week",
-            "span_of_run.last_review_week"
-        ) }}
+    select * from {{ ref('int_histories_of_run') }}
 
 ),
 
@@ -60,10 +32,11 @@ days_in_histories as (
     inner join histories_of_run
         on
             customer_days.customer_id = histories_of_run.customer_id
-            and {{ monday_of("customer_days.known_from_date") }} <= greatest(
-                histories_of_run.history_from_week,
-                {{ monday_of("customer_days.local_date") }}
-            )
+            and {{ is_known_in(
+                "histories_of_run",
+                monday_of("customer_days.local_date"),
+                monday_of("customer_days.known_from_date")
+            ) }}
 
 ),
 
@@ -86,10 +59,11 @@ session_parts_in_histories as (
         on
             session_days.customer_id = histories_of_run.customer_id
             and histories_of_run.has_late_days
-            and {{ monday_of("session_days.known_from_date") }} <= greatest(
-                histories_of_run.history_from_week,
-                {{ monday_of("session_days.local_date") }}
-            )
+            and {{ is_known_in(
+                "histories_of_run",
+                monday_of("session_days.local_date"),
+                monday_of("session_days.known_from_date")
+            ) }}
     group by
         session_days.customer_id,
         histories_of_run.history_from_week,

@@ -2,9 +2,9 @@
 
 with
 
-customer_histories as (
+histories_of_run as (
 
-    select * from {{ ref('customer_histories') }}
+    select * from {{ ref('int_histories_of_run') }}
 
 ),
 
@@ -21,28 +21,6 @@ calendar_weeks as (
         min(weeks_ago) as weeks_until_review
     from weeks_looked_back_on
     group by calendar_week
-
-),
-
-span_of_run as (
-
-    select
-        min(review_week) as first_review_week,
-        max(review_week) as last_review_week
-    from weeks_looked_back_on
-
-),
-
-histories_of_run as (
-
-    select customer_histories.*
-    from customer_histories
-    inner join span_of_run
-        on {{ is_history_between(
-            "customer_histories",
-            "span_of_run.first_review_week",
-            "span_of_run.last_review_week"
-        ) }}
 
 ),
 
