@@ -13,6 +13,7 @@ from pipeline.extension.building import build_features, sort_into_segments, writ
 from pipeline.quality import check_promises
 from pipeline.settings import Settings
 from pipeline.tables import create_tables
+from pipeline.touched import forget_what_was_built, record_events_built, write_weeks_touched
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import WEEK, WeekPlan, plan_weeks, week_bounds
 
@@ -34,6 +35,7 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     plan = plan_weeks(warehouse, settings, review.review_week)
     through = warehouse.value("select coalesce(max(load_id), 0) from raw.loads")
     write_run_parameters(warehouse, settings, plan)
+    write_weeks_touched(warehouse, settings)
     if plan.restated:
         display.notice(
             f"{len(plan.restated)} earlier weeks from {plan.restated[0]} on are restated: events came later."
@@ -96,6 +98,7 @@ def record_built_weeks(warehouse: Warehouse, plan: WeekPlan, through_load_id: in
         [plan.build, plan.keep],
     )
     warehouse.run("insert into ops.built_weeks select unnest(?::date[]), ?", [plan.build, through_load_id])
+    record_events_built(warehouse, through_load_id)
 
 
 def _tables_by_week(warehouse: Warehouse) -> list[str]:
@@ -144,9 +147,9 @@ def _forget_if_built_otherwise(warehouse: Warehouse, display: StepDisplay, wante
     with warehouse.transaction():
         warehouse.run("delete from ops.built_weeks")
         warehouse.run("delete from ops.built_with where part = 'features'")
-        for schema in ("features", "intermediate", "staging"):
-            warehouse.run(f"drop schema if exists {schema} cascade")
-            warehouse.run(f"create schema {schema}")
+        forget_what_was_built(warehouse)
+        warehouse.run("drop schema if exists features cascade")
+        warehouse.run("create schema features")
     create_tables(warehouse)
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.touched import create_touched_tables
 from pipeline.warehouse import Warehouse
 
 _STATEMENTS = """
@@ -52,3 +53,4 @@ create table if not exists ops.built_with (part varchar, settings_hash varchar);
 def create_tables(warehouse: Warehouse) -> None:
     """Create what is not there yet."""
     warehouse.run(_STATEMENTS)
+    create_touched_tables(warehouse)

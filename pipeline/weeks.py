@@ -15,7 +15,7 @@ from pipeline.warehouse import Warehouse
 
 WEEK = timedelta(days=7)
 # The business date of an event; statements that use it bind $zone.
-_LOCAL_DATE = "cast(timezone($zone, timezone('UTC', occurred_at)) as date)"
+LOCAL_DATE = "cast(timezone($zone, timezone('UTC', occurred_at)) as date)"
 
 
 def monday_of(day: date) -> date:
@@ -64,7 +64,7 @@ def choose_week(warehouse: Warehouse, settings: Settings, asked: date | None) ->
     sunday = warehouse.value(
         f"""
         select max(local_date) from (
-            select {_LOCAL_DATE} as local_date from raw.events where not is_late
+            select {LOCAL_DATE} as local_date from raw.events where not is_late
         ) as days
         where isodow(local_date) = 7
         """,
@@ -90,7 +90,7 @@ def weeks_between(warehouse: Warehouse, settings: Settings, first: date, last: d
 def _loaded_span(warehouse: Warehouse, settings: Settings) -> tuple[date, date]:
     """Business dates of the first and the last event that counts."""
     first_date, last_date = warehouse.rows(
-        f"select min({_LOCAL_DATE}), max({_LOCAL_DATE}) from raw.events where not is_late",
+        f"select min({LOCAL_DATE}), max({LOCAL_DATE}) from raw.events where not is_late",
         {"zone": settings.time_zone},
     )[0]
     if first_date is None:
@@ -111,7 +111,7 @@ def _check_inside(week: date, option: str, first_date: date, last_date: date) ->
 def plan_weeks(warehouse: Warehouse, settings: Settings, review_week: date) -> WeekPlan:
     """Missing weeks, weeks that newer or late events changed, and always the reviewed week."""
     first_date = warehouse.value(
-        f"select min({_LOCAL_DATE}) from raw.events where not is_late", {"zone": settings.time_zone}
+        f"select min({LOCAL_DATE}) from raw.events where not is_late", {"zone": settings.time_zone}
     )
     first_week = monday_of(first_date)
     newest_reviewed = warehouse.value("select max(review_week) from ops.reviewed_weeks")
@@ -126,7 +126,7 @@ def plan_weeks(warehouse: Warehouse, settings: Settings, review_week: date) -> W
             # An event that an earlier-received delivery replaced left the day on which it lay.
             touched[through] = warehouse.value(
                 f"""
-                select min({_LOCAL_DATE}) from (
+                select min({LOCAL_DATE}) from (
                     select occurred_at from raw.events where load_id > $through and not is_late
                     union all
                     select occurred_at from raw.replaced_events

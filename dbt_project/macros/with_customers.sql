@@ -1,5 +1,5 @@
 {#-
-    The rows of a relation of events (with the ids of staging, actor_id, linking_id, occurred_at and local_date), each
+    The rows of a relation of events (with the ids of staging, actor_key, attribution_key, occurred_at and local_date), each
     with the customer to whom it belongs, the user who acted and the day from which on that is known. An event of an
     id that merged has a row for each customer that it was counted to in turn. What happened on a day of a bot
     says so (is_bot).
@@ -21,12 +21,12 @@
             {{ events }}.local_date,
             coalesce(identities.known_from_date, {{ events }}.local_date)
         ) as known_from_date,
-        bot_days.actor_id is not null as is_bot
+        bot_days.actor_key is not null as is_bot
     from {{ events }}
     cross join run_parameters
     left join identities
         on
-            {{ events }}.linking_id = identities.linking_id
+            {{ events }}.attribution_key = identities.linking_key
             and identities.is_linked
             and not identities.is_shared
             and {{ is_within(
@@ -36,6 +36,6 @@
             ) }}
     left join bot_days
         on
-            {{ events }}.actor_id = bot_days.actor_id
+            {{ events }}.actor_key = bot_days.actor_key
             and {{ events }}.local_date = bot_days.local_date
 {%- endmacro %}

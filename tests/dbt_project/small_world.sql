@@ -264,3 +264,28 @@ select
     26 as marts_history_weeks;
 
 create table ops.weeks_to_build (review_week date, end_date date);
+
+-- All weeks are read again, whatever the stream holds of them, so nothing is carried and nothing applied before.
+create table ops.weeks_touched as
+select
+    cast(week as date) as calendar_week,
+    timezone('UTC', timezone('Europe/Berlin', week)) as from_at,
+    timezone('UTC', timezone('Europe/Berlin', week + interval 7 day)) as until_at
+from generate_series(
+    (select date_trunc('week', min(occurred_at)) - interval 7 day from raw.events),
+    (select date_trunc('week', max(occurred_at)) + interval 7 day from raw.events),
+    interval 7 day
+) as weeks (week);
+
+create table ops.bursts_carried (
+    actor_key ubigint, source_session_id varchar, last_activity_at timestamp, burst_started_at timestamp
+);
+
+create table ops.identities_applied (
+    linking_key ubigint, id_type varchar, id varchar, customer_id varchar, user_id varchar,
+    known_from_at timestamp, applies_from_at timestamp, applies_until_at timestamp
+);
+
+create table ops.offers_applied (
+    customer_id varchar, local_date date, known_from_date date, offers_received bigint, offers_used bigint
+);

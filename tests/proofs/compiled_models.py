@@ -30,6 +30,7 @@ from pipeline.catalogue import EVENT_FIELDS, write_seeds
 from pipeline.dbt import DbtProject
 from pipeline.features import forget_weeks_to_build, record_built_weeks, write_run_parameters
 from pipeline.settings import Settings
+from pipeline.touched import write_weeks_touched
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import WeekPlan, plan_weeks
 from pipeline.workspace import WORKSPACES_FOLDER, Workspace
@@ -49,11 +50,12 @@ class Model:
     relation: str
     materialized: str
     unique_key: str | None
+    replaced_rows: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
     sql: str
 
     @property
-    def is_by_week(self) -> bool:
+    def is_incremental(self) -> bool:
         return self.materialized == "incremental"
 
 
@@ -95,6 +97,7 @@ class CompiledModels:
     def build(self, warehouse: Warehouse, settings: Settings, plan: WeekPlan) -> None:
         """Run every model once, as `dbt build` does."""
         write_run_parameters(warehouse, settings, plan)
+        write_weeks_touched(warehouse, settings)
         for model in self.models:
             _build_model(warehouse, model)
 
@@ -122,12 +125,13 @@ def _build_model(warehouse: Warehouse, model: Model) -> None:
         if not exists:
             warehouse.run(f"create view {model.relation} as ({model.sql})")
         return
-    if model.is_by_week and exists:
+    if model.is_incremental and exists:
         warehouse.run(f"create or replace temp table rows_built as ({model.sql})")
-        warehouse.run(
-            f"delete from {model.relation} where {model.unique_key} in "
-            f"(select {model.unique_key} from rows_built)"
+        replaced = model.replaced_rows or (
+            f"{model.unique_key} in (select {model.unique_key} from rows_built)",
         )
+        for rows in replaced:
+            warehouse.run(f"delete from {model.relation} where {rows}")
         warehouse.run(f"insert into {model.relation} by name select * from rows_built")
         return
     warehouse.run(f"drop table if exists {model.relation}")
@@ -187,8 +191,9 @@ def _models(manifest: dict[str, Any], database: str) -> tuple[Model, ...]:
         assert node["language"] == "sql", name
         assert "is_incremental" not in node["raw_code"], name
         if config["materialized"] == "incremental":
-            assert config["incremental_strategy"] == "delete+insert", name
-            assert isinstance(config["unique_key"], str), name
+            by_key = config["incremental_strategy"] == "delete+insert"
+            assert by_key or config["incremental_strategy"] == "replace_touched", name
+            assert isinstance(config["unique_key"], str) if by_key else config["incremental_predicates"], name
         has_contract = config["contract"]["enforced"] and config["materialized"] != "view"
         models.append(
             Model(
@@ -196,6 +201,7 @@ def _models(manifest: dict[str, Any], database: str) -> tuple[Model, ...]:
                 relation=f"{node['schema']}.{node['alias']}",
                 materialized=config["materialized"],
                 unique_key=config["unique_key"],
+                replaced_rows=tuple(config.get("incremental_predicates") or ()),
                 columns=tuple(
                     (column["name"], column["data_type"])
                     for column in (node["columns"].values() if has_contract else ())

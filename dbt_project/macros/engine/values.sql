@@ -143,3 +143,11 @@
 {% macro part_after_sign(text_value, sign) -%}
     split_part({{ text_value }}, '{{ sign }}', -1)
 {%- endmacro %}
+
+{#-
+    A number that stands for a text, always the same for the same; NULL for NULL. Of ten million texts two share a
+    number with a chance of three in a million: a data test looks.
+-#}
+{% macro key_of(text_value) -%}
+    case when {{ text_value }} is not null then hash({{ text_value }}) end
+{%- endmacro %}

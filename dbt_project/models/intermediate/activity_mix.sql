@@ -1,8 +1,20 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_touched',
+        incremental_predicates=[
+            in_weeks_touched('calendar_week'),
+            of_customer_weeks('int_weeks_relinked', 'calendar_week')
+        ],
+        on_schema_change='fail'
+    )
+}}
+
 with
 
 events as (
 
-    select * from {{ ref('int_customer_events') }}
+    select * from {{ ref('int_customer_events_of_run') }}
 
 ),
 
@@ -11,19 +23,16 @@ events_described as (
     select
         customer_id,
         local_date,
-        {{ monday_of("local_date") }} as calendar_week,
+        calendar_week,
         {{ monday_of("known_from_date") }} as known_from_week,
         case when is_activity then {{ hour_of("occurred_local_at") }} end as hour_local,
         case when is_activity then feature_number end as feature_number,
         case when is_activity then nullif(platform, '') end as platform,
-        case
-            when is_listed and event_name = 'content_viewed'
-                then nullif({{ json_text("properties", "$.topic") }}, '')
-        end as content_topic
+        content_topic
     from events
     where
-        customer_id is not null
-        and (is_activity or (is_listed and event_name = 'content_viewed'))
+        is_activity
+        or content_topic is not null
 
 ),
 

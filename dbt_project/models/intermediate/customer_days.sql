@@ -1,14 +1,26 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_touched',
+        incremental_predicates=[
+            on_days_touched('local_date'),
+            of_customer_weeks('int_customer_weeks_of_run', monday_of('local_date'))
+        ],
+        on_schema_change='fail'
+    )
+}}
+
 with
 
 events as (
 
-    select * from {{ ref('int_customer_events') }}
+    select * from {{ ref('int_events_of_days_of_run') }}
 
 ),
 
 session_days as (
 
-    select * from {{ ref('session_days') }}
+    select * from {{ ref('int_session_days_of_run') }}
 
 ),
 
@@ -90,7 +102,6 @@ days_with_events as (
         count(*) filter (where is_listed and event_name = 'team_member_removed')
             as members_removed
     from events
-    where customer_id is not null
     group by customer_id, local_date, known_from_date
 
 ),

@@ -1,8 +1,20 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_touched',
+        incremental_predicates=[
+            on_days_touched('local_date'),
+            of_actor_weeks(monday_of('local_date'))
+        ],
+        on_schema_change='fail'
+    )
+}}
+
 with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_events') }}
 
 ),
 
@@ -24,120 +36,50 @@ bot_days as (
 
 ),
 
+weeks_touched as (
+
+    select * from {{ source('ops', 'weeks_touched') }}
+
+),
+
+weeks_relinked as (
+
+    select * from {{ ref('int_weeks_relinked') }}
+
+),
+
+actor_weeks as (
+
+    select distinct
+        actor_key,
+        calendar_week
+    from weeks_relinked
+
+),
+
 activities as (
 
-    select
-        actor_id,
-        source_session_id,
-        linking_id,
-        event_id,
-        user_id,
-        anonymous_id,
-        account_id,
-        channel,
-        page_path,
-        event_name = 'page_viewed' as is_page,
-        is_core,
-        occurred_at,
-        local_date,
-        lag(occurred_at) over in_order as previous_occurred_at,
-        lead(occurred_at) over in_order as next_occurred_at
-    from events
+    select * from events
     where
         is_activity
-        and actor_id is not null
-    window in_order as (
-        partition by actor_id, source_session_id
-        order by occurred_at, event_id
-    )
+        and actor_key is not null
+        and {{ is_touched("calendar_week") }}
 
-),
+    union all
 
-activities_with_gaps as (
-
-    select
-        activities.*,
-        case
-            when activities.source_session_id is null
-                then run_parameters.session_timeout_microseconds
-            else run_parameters.session_cap_microseconds
-        end as timeout_microseconds,
-        run_parameters.session_cap_microseconds as cap_microseconds,
-        {{ microseconds_between(
-            "activities.previous_occurred_at", "activities.occurred_at"
-        ) }}
-            as gap_microseconds,
-        {{ microseconds_between(
-            "activities.occurred_at", "activities.next_occurred_at"
-        ) }}
-            as next_gap_microseconds
-    from activities
-    cross join run_parameters
-
-),
-
--- A burst ends after a gap longer than the timeout; a gap of exactly the timeout does
--- not end it. Where the source says which session it was, only the cap ends it.
-activities_in_bursts as (
-
-    select
-        *,
-        max(
-            case
-                when
-                    previous_occurred_at is null
-                    or gap_microseconds > timeout_microseconds
-                    then occurred_at
-            end
-        ) over (
-            partition by actor_id, source_session_id
-            order by occurred_at, event_id
-            rows between unbounded preceding and current row
-        ) as burst_started_at
-    from activities_with_gaps
-
-),
-
--- A session is a burst, divided at each full length of the cap after the burst's first
--- event.
-activities_in_divisions as (
-
-    select
-        *,
-        {{ full_lengths(
-            microseconds_between("burst_started_at", "occurred_at"), "cap_microseconds"
-        ) }} as division,
-        case
-            when gap_microseconds <= timeout_microseconds
-                then {{ full_lengths(
-                    microseconds_between("burst_started_at", "previous_occurred_at"),
-                    "cap_microseconds"
-                ) }}
-        end as previous_division,
-        case
-            when next_gap_microseconds <= timeout_microseconds
-                then {{ full_lengths(
-                    microseconds_between("burst_started_at", "next_occurred_at"),
-                    "cap_microseconds"
-                ) }}
-        end as next_division
-    from activities_in_bursts
-
-),
-
-activities_in_sessions as (
-
-    select
-        *,
-        coalesce(previous_division, -1) <> division as starts_session,
-        coalesce(next_division, -1) <> division as ends_session
-    from activities_in_divisions
+    select events.*
+    from events
+    inner join actor_weeks
+        on
+            events.actor_key = actor_weeks.actor_key
+            and events.calendar_week = actor_weeks.calendar_week
+    where events.is_activity
 
 ),
 
 activities_with_customers as (
 
-    {{ with_customers("activities_in_sessions") }}
+    {{ with_customers("activities") }}
 
 ),
 
@@ -145,7 +87,8 @@ activities_of_actors as (
 
     select
         *,
-        case when not is_bot then customer_id end as session_customer_id
+        case when not is_bot then customer_id end as session_customer_id,
+        session_gap_microseconds is null as starts_session
     from activities_with_customers
 
 ),
@@ -153,7 +96,8 @@ activities_of_actors as (
 final as (
 
     select
-        actor_id,
+        actor_key,
+        min(actor_id) as actor_id,
         source_session_id,
         burst_started_at,
         division,
@@ -163,24 +107,24 @@ final as (
         is_bot,
 
         max(page_path) filter (where starts_session) as entry_page,
-        max(page_path) filter (where ends_session) as exit_page,
+        -- Empty where the day's last activity was on no page.
+        max(coalesce(page_path, '')) filter (where ends_session_day)
+            as exit_page_of_day,
         max(channel) filter (where starts_session) as channel,
 
         count(*) as activities,
         count(*) filter (where is_core) as core_events,
-        count(*) filter (where is_page) as pages,
+        count(*) filter (where event_name = 'page_viewed') as pages,
         -- Time belongs to the day of the event that ends the gap: what came later
         -- cannot change it.
-        cast(
-            coalesce(sum(gap_microseconds) filter (where not starts_session), 0)
-            as bigint
-        ) as session_microseconds,
+        cast(coalesce(sum(session_gap_microseconds), 0) as bigint)
+            as session_microseconds,
 
         min(occurred_at) as first_activity_at,
         max(occurred_at) as last_activity_at
     from activities_of_actors
     group by
-        actor_id,
+        actor_key,
         source_session_id,
         burst_started_at,
         division,

@@ -102,11 +102,15 @@ events_described as (
 
 ),
 
+-- Inside, ids are numbers: sorting and joining texts is what costs.
 final as (
 
     select
         *,
-        cast(occurred_local_at as date) as local_date
+        cast(occurred_local_at as date) as local_date,
+        {{ key_of("actor_id") }} as actor_key,
+        {{ key_of("coalesce(linking_id, 'account:' || account_id)") }}
+            as attribution_key
     from events_described
 
 )

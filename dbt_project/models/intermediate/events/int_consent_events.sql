@@ -1,8 +1,20 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_touched',
+        incremental_predicates=[
+            on_days_touched('local_date'),
+            of_customer_weeks('int_weeks_relinked', monday_of('local_date'))
+        ],
+        on_schema_change='fail'
+    )
+}}
+
 with
 
 events as (
 
-    select * from {{ ref('int_customer_events') }}
+    select * from {{ ref('int_customer_events_of_run') }}
 
 ),
 

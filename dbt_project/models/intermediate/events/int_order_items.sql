@@ -1,8 +1,44 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_touched',
+        incremental_predicates=[
+            on_days_touched('local_date'),
+            of_customer_weeks('int_weeks_relinked', monday_of('local_date'))
+        ],
+        on_schema_change='fail'
+    )
+}}
+
 with
 
 orders as (
 
     select * from {{ ref('int_orders') }}
+
+),
+
+weeks_touched as (
+
+    select * from {{ source('ops', 'weeks_touched') }}
+
+),
+
+weeks_relinked as (
+
+    select * from {{ ref('int_weeks_relinked') }}
+
+),
+
+orders_of_run as (
+
+    select * from orders
+    where
+        {{ is_touched(monday_of("local_date")) }}
+        or (customer_id, {{ monday_of("local_date") }}) in (
+            select (weeks_relinked.customer_id, weeks_relinked.calendar_week)
+            from weeks_relinked
+        )
 
 ),
 
@@ -14,7 +50,7 @@ products_listed as (
         local_date,
         known_from_date,
         {{ explode_list(json_elements("properties", "$.products")) }} as product
-    from orders
+    from orders_of_run
     where not is_refund
 
 ),

@@ -2,15 +2,21 @@
 
 with
 
-events as (
+all_events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_events') }}
 
 ),
 
-customer_events as (
+identities as (
 
-    select * from {{ ref('int_customer_events') }}
+    select * from {{ ref('identities') }}
+
+),
+
+bot_days as (
+
+    select * from {{ ref('bot_days') }}
 
 ),
 
@@ -26,6 +32,27 @@ links as (
 
 ),
 
+events as (
+
+    select * from all_events
+    where
+        event_name in (
+            'subscription_started',
+            'subscription_upgraded',
+            'subscription_downgraded',
+            'subscription_renewed',
+            'subscription_cancelled'
+        )
+        and is_listed
+
+),
+
+customer_events as (
+
+    {{ with_customers("events") }}
+
+),
+
 -- The plan of an account is that of all of its users. What names a user only is that
 -- user's, and its account's too, if the user belonged to one by then: a plan that
 -- somebody had before is no plan of the account.
@@ -35,7 +62,6 @@ events_of_subscribers as (
         'account:' || customer_events.customer_id as subscriber_id,
         customer_events.event_id,
         customer_events.event_name,
-        customer_events.is_listed,
         customer_events.properties,
         customer_events.occurred_at,
         customer_events.local_date,
@@ -56,7 +82,6 @@ events_of_subscribers as (
         'account:' || events.account_id as subscriber_id,
         events.event_id,
         events.event_name,
-        events.is_listed,
         events.properties,
         events.occurred_at,
         events.local_date,
@@ -73,7 +98,6 @@ events_of_subscribers as (
         'user:' || customer_events.customer_id as subscriber_id,
         customer_events.event_id,
         customer_events.event_name,
-        customer_events.is_listed,
         customer_events.properties,
         customer_events.occurred_at,
         customer_events.local_date,
@@ -91,7 +115,6 @@ events_of_subscribers as (
         'account:' || links.owner_id as subscriber_id,
         events.event_id,
         events.event_name,
-        events.is_listed,
         events.properties,
         events.occurred_at,
         events.local_date,
@@ -131,15 +154,6 @@ final as (
         local_date,
         known_from_date
     from events_of_subscribers
-    where
-        event_name in (
-            'subscription_started',
-            'subscription_upgraded',
-            'subscription_downgraded',
-            'subscription_renewed',
-            'subscription_cancelled'
-        )
-        and is_listed
 
 )
 

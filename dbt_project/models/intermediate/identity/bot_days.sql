@@ -1,8 +1,23 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_touched',
+        incremental_predicates=[on_days_touched('local_date')],
+        on_schema_change='fail'
+    )
+}}
+
 with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_events') }}
+
+),
+
+weeks_touched as (
+
+    select * from {{ source('ops', 'weeks_touched') }}
 
 ),
 
@@ -15,7 +30,8 @@ run_parameters as (
 hours_of_actors as (
 
     select
-        actor_id,
+        actor_key,
+        min(actor_id) as actor_id,
         local_date,
         {{ hour_of("occurred_local_at") }} as hour_local,
         count(*) as activities,
@@ -24,8 +40,9 @@ hours_of_actors as (
     from events
     where
         is_activity
-        and actor_id is not null
-    group by actor_id, local_date, {{ hour_of("occurred_local_at") }}
+        and actor_key is not null
+        and {{ is_touched("calendar_week") }}
+    group by actor_key, local_date, {{ hour_of("occurred_local_at") }}
 
 ),
 
@@ -34,7 +51,8 @@ hours_of_actors as (
 final as (
 
     select
-        hours_of_actors.actor_id,
+        hours_of_actors.actor_key,
+        min(hours_of_actors.actor_id) as actor_id,
         hours_of_actors.local_date,
         cast(max(hours_of_actors.activities) as bigint) as activities_in_an_hour
     from hours_of_actors
@@ -44,7 +62,7 @@ final as (
             and hours_of_actors.microseconds
             <= run_parameters.bot_seconds_between_activities
             * 1000000 * (hours_of_actors.activities - 1)
-    group by hours_of_actors.actor_id, hours_of_actors.local_date
+    group by hours_of_actors.actor_key, hours_of_actors.local_date
 
 )
 

@@ -1,8 +1,8 @@
 with
 
-events as (
+ids_of_weeks as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_ids_of_weeks') }}
 
 ),
 
@@ -28,25 +28,13 @@ user_merges as (
 own_ids as (
 
     select
-        run_parameters.customer_kind as id_type,
-        case
-            when run_parameters.customer_kind = 'account' then events.account_id
-            else events.user_id
-        end as id,
-        min(events.occurred_at) as known_from_at
-    from events
-    cross join run_parameters
-    where
-        case
-            when run_parameters.customer_kind = 'account' then events.account_id
-            else events.user_id
-        end is not null
-    group by
-        run_parameters.customer_kind,
-        case
-            when run_parameters.customer_kind = 'account' then events.account_id
-            else events.user_id
-        end
+        ids_of_weeks.id_type,
+        ids_of_weeks.id,
+        min(ids_of_weeks.first_seen_at) as known_from_at
+    from ids_of_weeks
+    inner join run_parameters
+        on ids_of_weeks.id_type = run_parameters.customer_kind
+    group by ids_of_weeks.id_type, ids_of_weeks.id
 
 ),
 
@@ -370,7 +358,7 @@ final as (
         all_ids.applies_until_at,
         all_ids.is_shared,
         all_ids.is_linked,
-        all_ids.id_type || ':' || all_ids.id as linking_id
+        {{ key_of("all_ids.id_type || ':' || all_ids.id") }} as linking_key
     from all_ids
     cross join run_parameters
 

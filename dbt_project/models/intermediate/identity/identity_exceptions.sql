@@ -2,7 +2,7 @@ with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_events') }}
 
 ),
 
@@ -44,7 +44,7 @@ spans_left_out as (
     select
         id_type,
         id,
-        linking_id,
+        linking_key,
         applies_from_at,
         applies_until_at
     from identities
@@ -61,7 +61,7 @@ events_left_out as (
     from events
     inner join spans_left_out
         on
-            events.linking_id = spans_left_out.linking_id
+            events.attribution_key = spans_left_out.linking_key
             and {{ is_within(
                 "events.occurred_at",
                 "spans_left_out.applies_from_at",

@@ -1,8 +1,14 @@
 with
 
-events as (
+owners_named as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_owners_named') }}
+
+),
+
+ids_of_weeks as (
+
+    select * from {{ ref('int_ids_of_weeks') }}
 
 ),
 
@@ -12,60 +18,27 @@ run_parameters as (
 
 ),
 
-aliases as (
+devices as (
 
-    select * from {{ ref('int_aliases') }}
+    select distinct id
+    from ids_of_weeks
+    where id_type = 'anonymous'
 
 ),
 
--- Whoever an id is named together with owns it from then on.
+-- An alias may speak of a user's id as well as of that of a device.
 ids_named as (
 
     select
-        'anonymous' as id_type,
-        events.anonymous_id as id,
-        case when events.user_id is null then 'account' else 'user' end as owner_type,
-        coalesce(events.user_id, events.account_id) as owner_id,
-        events.event_id,
-        events.occurred_at
-    from events
-    cross join run_parameters
+        owners_named.id_type,
+        owners_named.id,
+        owners_named.owner_type,
+        owners_named.owner_id,
+        owners_named.named_at
+    from owners_named
     where
-        events.anonymous_id is not null
-        and (
-            events.user_id is not null
-            or (
-                run_parameters.customer_kind = 'account'
-                and events.account_id is not null
-            )
-        )
-
-    union all
-
-    select
-        'user' as id_type,
-        user_id as id,
-        'account' as owner_type,
-        account_id as owner_id,
-        event_id,
-        occurred_at
-    from events
-    where
-        user_id is not null
-        and account_id is not null
-
-    union all
-
-    -- An alias may also speak of the anonymous id that somebody had before.
-    select
-        'anonymous' as id_type,
-        previous_id as id,
-        'user' as owner_type,
-        user_id as owner_id,
-        event_id,
-        occurred_at
-    from aliases
-    where previous_id in (select events.anonymous_id from events)
+        owners_named.id_type = 'user'
+        or owners_named.id in (select devices.id from devices)
 
 ),
 
@@ -76,7 +49,7 @@ owners as (
         id,
         owner_type,
         owner_id,
-        min(occurred_at) as first_named_at
+        min(named_at) as first_named_at
     from ids_named
     group by id_type, id, owner_type, owner_id
 
@@ -112,8 +85,7 @@ namings_in_order as (
         lag(ids_named.owner_type || ':' || ids_named.owner_id) over (
             partition by ids_named.id_type, ids_named.id
             order by
-                ids_named.occurred_at,
-                ids_named.event_id,
+                ids_named.named_at,
                 ids_named.owner_type,
                 ids_named.owner_id
         ) as owner_before
@@ -132,8 +104,7 @@ changes_of_owner as (
         id,
         owner_type,
         owner_id,
-        first_named_at as linked_at,
-        'first' as event_id
+        first_named_at as linked_at
     from owners_numbered
     where owners = 1
 
@@ -144,8 +115,7 @@ changes_of_owner as (
         id,
         owner_type,
         owner_id,
-        occurred_at as linked_at,
-        event_id
+        named_at as linked_at
     from namings_in_order
     where
         owner_before is null
@@ -167,7 +137,6 @@ links as (
             partition by changes_of_owner.id_type, changes_of_owner.id
             order by
                 changes_of_owner.linked_at,
-                changes_of_owner.event_id,
                 changes_of_owner.owner_type,
                 changes_of_owner.owner_id
             rows between unbounded preceding and current row
@@ -183,7 +152,6 @@ links as (
         partition by changes_of_owner.id_type, changes_of_owner.id
         order by
             changes_of_owner.linked_at,
-            changes_of_owner.event_id,
             changes_of_owner.owner_type,
             changes_of_owner.owner_id
     )

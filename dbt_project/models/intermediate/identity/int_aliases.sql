@@ -1,10 +1,23 @@
-{{ config(materialized='ephemeral') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='replace_touched',
+        incremental_predicates=[in_weeks_touched('calendar_week')],
+        on_schema_change='fail'
+    )
+}}
 
 with
 
 events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_events') }}
+
+),
+
+weeks_touched as (
+
+    select * from {{ source('ops', 'weeks_touched') }}
 
 ),
 
@@ -17,6 +30,7 @@ run_parameters as (
 aliases as (
 
     select
+        calendar_week,
         event_id,
         coalesce(
             {{ json_text("properties", "$.previous_id") }},
@@ -26,7 +40,8 @@ aliases as (
         occurred_at
     from events
     where
-        event_type = 'alias'
+        {{ is_touched("calendar_week") }}
+        and event_type = 'alias'
         and user_id is not null
 
 ),

@@ -1,8 +1,8 @@
 with recursive
 
-events as (
+ids_of_weeks as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ ref('int_ids_of_weeks') }}
 
 ),
 
@@ -26,7 +26,12 @@ claims as (
         user_id as merged_into,
         min(occurred_at) as merged_at
     from aliases
-    where previous_id in (select events.user_id from events)
+    where
+        previous_id in (
+            select ids_of_weeks.id
+            from ids_of_weeks
+            where ids_of_weeks.id_type = 'user'
+        )
     group by previous_id, user_id
 
 ),

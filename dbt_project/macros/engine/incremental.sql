@@ -1,0 +1,62 @@
+{#-
+    An incremental model that replaces what a run looks at again: the rows that each of its `incremental_predicates`
+    names go, whether or not there are new ones in their place, and the rows of the model come. Where an engine
+    replaces whole partitions, the predicates name them.
+-#}
+{% macro get_incremental_replace_touched_sql(arg_dict) %}
+    {%- set columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") -%}
+    {% for predicate in arg_dict["incremental_predicates"] %}
+    delete from {{ arg_dict["target_relation"] }} where {{ predicate }};
+    {% endfor %}
+    insert into {{ arg_dict["target_relation"] }} ({{ columns }})
+    select {{ columns }} from {{ arg_dict["temp_relation"] }}
+{% endmacro %}
+
+{#- Predicate of such a model: the row lies in a week that new events touch -#}
+{% macro in_weeks_touched(calendar_week) -%}
+    {{ calendar_week }} in (select weeks.calendar_week from ops.weeks_touched as weeks)
+{%- endmacro %}
+
+{#- The same where the days of a table say its weeks, so that only the days between are read -#}
+{% macro on_days_touched(day) -%}
+    {{ day }} >= (select min(weeks.calendar_week) from ops.weeks_touched as weeks)
+    and {{ in_weeks_touched(monday_of(day)) }}
+{%- endmacro %}
+
+{#- Predicate: the row is that of a customer in another week, which links or offers changed; `pairs` says which -#}
+{% macro of_customer_weeks(pairs, calendar_week) -%}
+    (customer_id, {{ calendar_week }}) in (
+        select (pairs.customer_id, pairs.calendar_week) from intermediate.{{ pairs }} as pairs
+    )
+{%- endmacro %}
+
+{#- The same for what an id did that is no customer's -#}
+{% macro of_actor_weeks(calendar_week) -%}
+    (actor_key, {{ calendar_week }}) in (
+        select (pairs.actor_key, pairs.calendar_week) from intermediate.int_weeks_relinked as pairs
+    )
+{%- endmacro %}
+
+{#- In a model that imports weeks_touched: the same, with bounds by which the engine skips other weeks -#}
+{% macro is_touched(calendar_week) -%}
+    {{ calendar_week }} >= (select min(weeks_touched.calendar_week) from weeks_touched)
+    and {{ calendar_week }} in (select weeks_touched.calendar_week from weeks_touched)
+{%- endmacro %}
+
+{#- Predicates for sessions, which belong to the week in which they began and may go on in the next -#}
+{% macro sessions_touched() -%}
+    start_date >= (select min(weeks.calendar_week) - 7 from ops.weeks_touched as weeks)
+    and {{ monday_of("start_date") }} in (
+        select weeks.calendar_week from ops.weeks_touched as weeks
+        union
+        select weeks.calendar_week - 7 from ops.weeks_touched as weeks
+    )
+{%- endmacro %}
+
+{% macro sessions_of_actors_relinked() -%}
+    (actor_key, {{ monday_of("start_date") }}) in (
+        select (pairs.actor_key, pairs.calendar_week) from intermediate.int_weeks_relinked as pairs
+        union
+        select (pairs.actor_key, pairs.calendar_week - 7) from intermediate.int_weeks_relinked as pairs
+    )
+{%- endmacro %}

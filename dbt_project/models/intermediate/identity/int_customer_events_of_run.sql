@@ -1,0 +1,46 @@
+{{ config(materialized='view') }}
+
+with
+
+events as (
+
+    select * from {{ ref('int_events') }}
+
+),
+
+run_parameters as (
+
+    select * from {{ source('ops', 'run_parameters') }}
+
+),
+
+identities as (
+
+    select * from {{ ref('identities') }}
+
+),
+
+bot_days as (
+
+    select * from {{ ref('bot_days') }}
+
+),
+
+weeks_touched as (
+
+    select * from {{ source('ops', 'weeks_touched') }}
+
+),
+
+pairs as (
+
+    select distinct
+        customer_id,
+        calendar_week
+    from {{ ref('int_weeks_relinked') }}
+
+),
+
+{{ customer_events_in_scope() }}
+
+select * from events_of_scope

@@ -1,0 +1,158 @@
+"""Which weeks new events touch: what a run reads again, and what was under way when they began.
+
+A week is a calendar week of the business, named by its Monday. Everything that models build from events is
+replaced week by week; beside these weeks a run looks at ids whose links changed, which the models find out
+themselves from the links that were applied before.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pandas
+
+from pipeline.settings import Settings
+from pipeline.warehouse import Warehouse
+from pipeline.weeks import LOCAL_DATE, WEEK, monday_of, week_bounds
+
+_TABLES = """
+create table if not exists ops.weeks_touched (calendar_week date, from_at timestamp, until_at timestamp);
+create table if not exists ops.bursts_carried (
+    actor_key ubigint, source_session_id varchar, last_activity_at timestamp, burst_started_at timestamp
+);
+create table if not exists ops.identities_applied (
+    linking_key ubigint, id_type varchar, id varchar, customer_id varchar, user_id varchar,
+    known_from_at timestamp, applies_from_at timestamp, applies_until_at timestamp
+);
+create table if not exists ops.offers_applied (
+    customer_id varchar, local_date date, known_from_date date, offers_received bigint, offers_used bigint
+);
+-- Up to which load intermediate knows the events; no row while nothing of it is built to its end.
+create table if not exists ops.events_built (through_load_id bigint);
+"""
+
+
+def create_touched_tables(warehouse: Warehouse) -> None:
+    """Create what is not there yet; models read it."""
+    warehouse.run(_TABLES)
+
+
+def forget_what_was_built(warehouse: Warehouse) -> None:
+    """The next run reads all events again. The tables of staging and intermediate are dropped."""
+    warehouse.run("delete from ops.events_built")
+    warehouse.run("delete from ops.identities_applied")
+    for schema in ("staging", "intermediate"):
+        warehouse.run(f"drop schema if exists {schema} cascade")
+        warehouse.run(f"create schema {schema}")
+
+
+def write_weeks_touched(warehouse: Warehouse, settings: Settings) -> int:
+    """Before a build: note which weeks are read again, and what is carried into them; their number.
+
+    Where an earlier build did not come to its end, its weeks are among them.
+    """
+    through = warehouse.value("select max(through_load_id) from ops.events_built")
+    if through is None:
+        forget_what_was_built(warehouse)
+    weeks = _weeks_of_new_events(warehouse, settings, through or 0)
+    if through is not None:
+        weeks |= _weeks_that_follow(warehouse, settings, weeks)
+    bounds = [(week, *week_bounds(week, settings.time_zone)) for week in sorted(weeks)]
+    rows = pandas.DataFrame(bounds, columns=["calendar_week", "from_at", "until_at"])
+    with warehouse.transaction(), warehouse.registered("weeks_found", rows):
+        warehouse.run(
+            """
+            create or replace table ops.weeks_touched as
+            select
+                calendar_week::date as calendar_week,
+                from_at::timestamp as from_at,
+                until_at::timestamp as until_at
+            from weeks_found
+            """
+        )
+        warehouse.run("delete from ops.bursts_carried")
+        warehouse.run("delete from ops.offers_applied")
+        if through is not None:
+            _carry_over(warehouse, settings)
+    return len(weeks)
+
+
+def record_events_built(warehouse: Warehouse, through_load_id: int) -> None:
+    """After a build: what is applied now, and up to which load. Part of the transaction of the caller."""
+    warehouse.run("delete from ops.identities_applied")
+    warehouse.run(
+        """
+        insert into ops.identities_applied
+        select
+            linking_key, id_type, id, customer_id, user_id, known_from_at, applies_from_at, applies_until_at
+        from intermediate.identities
+        where is_linked and not is_shared
+        """
+    )
+    warehouse.run("delete from ops.events_built")
+    warehouse.run("insert into ops.events_built values (?)", [through_load_id])
+
+
+def _weeks_of_new_events(warehouse: Warehouse, settings: Settings, through: int) -> set[date]:
+    """Weeks of events that came since, and of those that an event received earlier has replaced."""
+    rows = warehouse.rows(
+        f"""
+        select distinct cast(date_trunc('week', {LOCAL_DATE}) as date)
+        from (
+            select occurred_at from raw.events where load_id > $through and not is_late
+            union all
+            select occurred_at from raw.replaced_events where replaced_by_load_id > $through and not is_late
+        ) as changes
+        """,
+        {"zone": settings.time_zone, "through": through},
+    )
+    return {week for (week,) in rows}
+
+
+def _weeks_that_follow(warehouse: Warehouse, settings: Settings, weeks: set[date]) -> set[date]:
+    """Weeks into which sessions of touched weeks reach, or might reach once more is known.
+
+    Only what began before a touched week ended, or so soon after its end that it may be the same session.
+    """
+    following: set[date] = set()
+    cap = settings.sessions.cap_hours
+    for week in sorted(weeks):
+        _, ends_at = week_bounds(week, settings.time_zone)
+        rows = warehouse.rows(
+            """
+            select distinct calendar_week
+            from intermediate.int_events
+            where calendar_week > $week and burst_started_at < $ends_at + to_hours($cap)
+            """,
+            {"week": week, "ends_at": ends_at, "cap": cap},
+        )
+        following |= {later for (later,) in rows}
+    return following
+
+
+def _carry_over(warehouse: Warehouse, settings: Settings) -> None:
+    """What went on when a touched week began, and the offers that days count as they stand."""
+    warehouse.run(
+        """
+        insert into ops.bursts_carried
+        select
+            events.actor_key, events.source_session_id, max(events.occurred_at), max(events.burst_started_at)
+        from ops.weeks_touched as weeks
+        inner join intermediate.int_events as events
+            on events.calendar_week = weeks.calendar_week - 7
+            and events.occurred_at >= weeks.from_at - to_hours($cap)
+        where
+            events.burst_started_at is not null
+            and weeks.calendar_week - 7 not in (select calendar_week from ops.weeks_touched)
+        group by events.actor_key, events.source_session_id, weeks.calendar_week
+        """,
+        {"cap": settings.sessions.cap_hours},
+    )
+    warehouse.run(
+        """
+        insert into ops.offers_applied
+        select customer_id, local_date, known_from_date, offers_received, offers_used
+        from intermediate.customer_days
+        where offers_received <> 0 or offers_used <> 0
+        """
+    )
