@@ -15,7 +15,7 @@ from pipeline.settings import Settings
 from pipeline.tables import create_tables
 from pipeline.touched import forget_what_was_built, record_events_built, write_weeks_touched
 from pipeline.warehouse import Warehouse
-from pipeline.weeks import WEEK, WeekPlan, plan_weeks, week_bounds
+from pipeline.weeks import WEEK, WeekPlan, clock_offsets, plan_weeks, week_bounds
 
 if TYPE_CHECKING:
     from pipeline.review import Review
@@ -148,8 +148,9 @@ def _forget_if_built_otherwise(warehouse: Warehouse, display: StepDisplay, wante
         warehouse.run("delete from ops.built_weeks")
         warehouse.run("delete from ops.built_with where part = 'features'")
         forget_what_was_built(warehouse)
-        warehouse.run("drop schema if exists features cascade")
-        warehouse.run("create schema features")
+        for schema in ("features", "staging"):
+            warehouse.run(f"drop schema if exists {schema} cascade")
+            warehouse.run(f"create schema {schema}")
     create_tables(warehouse)
     return True
 
@@ -209,6 +210,7 @@ def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPla
             $owners_per_id_at_most::integer as owners_per_id_at_most,
             $ids_merged_per_customer_at_most::integer as ids_merged_per_customer_at_most,
             $meaningless_ids::varchar[] as meaningless_ids,
+            $longest_meaningless_id_letters::integer as longest_meaningless_id_letters,
             $test_email_domains::varchar[] as test_email_domains,
             $bot_activities_per_hour::integer as bot_activities_per_hour,
             $bot_seconds_between_activities::double as bot_seconds_between_activities,
@@ -239,6 +241,7 @@ def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPla
             "session_cap_microseconds": sessions.cap_hours * 3_600_000_000,
             "uses_session_ids_of_sources": sessions.use_ids_of_sources,
             **settings.identity.model_dump(mode="json"),
+            "longest_meaningless_id_letters": max(map(len, settings.identity.meaningless_ids), default=0),
             **settings.exclusions.model_dump(mode="json"),
             "churn_definition": settings.churn.definition,
             "churn_horizon_days": settings.churn.horizon_days,
@@ -248,6 +251,18 @@ def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPla
             "marts_history_weeks": settings.marts.history_weeks,
         },
     )
+    first, last = warehouse.rows("select min(occurred_at), max(occurred_at) from raw.events")[0]
+    spans = clock_offsets(settings.time_zone, first, last)
+    with warehouse.transaction():
+        warehouse.run(
+            """
+            create or replace table ops.clock_offsets (
+                from_at timestamp, until_at timestamp, microseconds_ahead bigint
+            )
+            """
+        )
+        for span in spans:
+            warehouse.run("insert into ops.clock_offsets values (?, ?, ?)", span)
     weeks = pandas.DataFrame({"review_week": plan.build, "end_date": [week + WEEK for week in plan.build]})
     with warehouse.registered("weeks_planned", weeks):
         warehouse.run(

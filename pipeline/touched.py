@@ -38,12 +38,11 @@ def create_touched_tables(warehouse: Warehouse) -> None:
 
 
 def forget_what_was_built(warehouse: Warehouse) -> None:
-    """The next run reads all events again. The tables of staging and intermediate are dropped."""
+    """The next run reads all events again. The tables of intermediate are dropped."""
     warehouse.run("delete from ops.events_built")
     warehouse.run("delete from ops.identities_applied")
-    for schema in ("staging", "intermediate"):
-        warehouse.run(f"drop schema if exists {schema} cascade")
-        warehouse.run(f"create schema {schema}")
+    warehouse.run("drop schema if exists intermediate cascade")
+    warehouse.run("create schema intermediate")
 
 
 def write_weeks_touched(warehouse: Warehouse, settings: Settings) -> int:
@@ -121,7 +120,7 @@ def _weeks_that_follow(warehouse: Warehouse, settings: Settings, weeks: set[date
         rows = warehouse.rows(
             """
             select distinct calendar_week
-            from intermediate.int_events
+            from intermediate.int_activities
             where calendar_week > $week and burst_started_at < $ends_at + to_hours($cap)
             """,
             {"week": week, "ends_at": ends_at, "cap": cap},
@@ -136,15 +135,14 @@ def _carry_over(warehouse: Warehouse, settings: Settings) -> None:
         """
         insert into ops.bursts_carried
         select
-            events.actor_key, events.source_session_id, max(events.occurred_at), max(events.burst_started_at)
+            activities.actor_key, activities.source_session_id,
+            max(activities.occurred_at), max(activities.burst_started_at)
         from ops.weeks_touched as weeks
-        inner join intermediate.int_events as events
-            on events.calendar_week = weeks.calendar_week - 7
-            and events.occurred_at >= weeks.from_at - to_hours($cap)
-        where
-            events.burst_started_at is not null
-            and weeks.calendar_week - 7 not in (select calendar_week from ops.weeks_touched)
-        group by events.actor_key, events.source_session_id, weeks.calendar_week
+        inner join intermediate.int_activities as activities
+            on activities.calendar_week = weeks.calendar_week - 7
+            and activities.occurred_at >= weeks.from_at - to_hours($cap)
+        where weeks.calendar_week - 7 not in (select calendar_week from ops.weeks_touched)
+        group by activities.actor_key, activities.source_session_id, weeks.calendar_week
         """,
         {"cap": settings.sessions.cap_hours},
     )

@@ -2,7 +2,7 @@
     The CTEs of a model of events that a run looks at again, each with its customer: all of the weeks that new events
     touch, and of other weeks those of the customers that `pairs` (customer_id, calendar_week) names. The last CTE is
     events_of_scope.
-    The model imports events, identities, bot_days, run_parameters, weeks_touched and pairs under these names.
+    The model imports events (twice, also as events_of_other_weeks: what is named once need not be held), identities, bot_days, run_parameters, weeks_touched and pairs under these names.
 -#}
 {% macro customer_events_in_scope() -%}
     -- Under these ids stands in the events who is looked at again.
@@ -31,7 +31,7 @@
 
         union all
 
-        select * from events
+        select * from events_of_other_weeks
         where
             calendar_week >= (select min(pairs.calendar_week) from pairs)
             and calendar_week <= (select max(pairs.calendar_week) from pairs)

@@ -243,6 +243,7 @@ select
     5 as owners_per_id_at_most,
     20 as ids_merged_per_customer_at_most,
     ['null', 'undefined'] as meaningless_ids,
+    9 as longest_meaningless_id_letters,
     ['testers.example'] as test_email_domains,
     100 as bot_activities_per_hour,
     cast(3 as double) as bot_seconds_between_activities,
@@ -276,6 +277,14 @@ from generate_series(
     (select date_trunc('week', max(occurred_at)) + interval 7 day from raw.events),
     interval 7 day
 ) as weeks (week);
+
+create table ops.clock_offsets as
+select * from (
+    values
+    (timestamp '0001-01-01 00:00:00', timestamp '2025-03-30 01:00:00', cast(3600000000 as bigint)),
+    (timestamp '2025-03-30 01:00:00', timestamp '2025-10-26 01:00:00', cast(7200000000 as bigint)),
+    (timestamp '2025-10-26 01:00:00', timestamp '9999-12-31 00:00:00', cast(3600000000 as bigint))
+) as spans (from_at, until_at, microseconds_ahead);
 
 create table ops.bursts_carried (
     actor_key ubigint, source_session_id varchar, last_activity_at timestamp, burst_started_at timestamp

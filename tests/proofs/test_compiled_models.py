@@ -14,6 +14,7 @@ from pipeline.dbt import DbtProject
 from pipeline.features import forget_weeks_to_build, record_built_weeks, write_run_parameters
 from pipeline.load import load_landing
 from pipeline.tables import create_tables
+from pipeline.touched import write_weeks_touched
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import plan_weeks
 from pipeline.workspace import Workspace
@@ -62,6 +63,7 @@ class _RealBuild:
             load_landing(warehouse, workspace)
             plan = plan_weeks(warehouse, workspace.settings, week)
             write_run_parameters(warehouse, workspace.settings, plan)
+            write_weeks_touched(warehouse, workspace.settings)
             forget_weeks_to_build(warehouse, plan)
             self._dbt.seed()
             self._dbt.build("staging", "intermediate", "features")

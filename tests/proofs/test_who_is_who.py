@@ -465,7 +465,7 @@ def test_the_way_in_which_links_arrive_changes_nothing(models: CompiledModels, t
             told.append(
                 (
                     world.activities(),
-                    world.rows("select * exclude (linking_id) from intermediate.identities order by all"),
+                    world.rows("select * exclude (linking_key) from intermediate.identities order by all"),
                 )
             )
     assert told[0] == told[1] == told[2]

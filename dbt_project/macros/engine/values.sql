@@ -151,3 +151,7 @@
 {% macro key_of(text_value) -%}
     case when {{ text_value }} is not null then hash({{ text_value }}) end
 {%- endmacro %}
+
+{% macro type_of_key() -%}
+    ubigint
+{%- endmacro %}

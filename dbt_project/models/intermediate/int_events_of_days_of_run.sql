@@ -1,8 +1,14 @@
-{{ config(materialized='ephemeral') }}
+{{ config(materialized='view') }}
 
 with
 
 events as (
+
+    select * from {{ ref('int_events') }}
+
+),
+
+events_of_other_weeks as (
 
     select * from {{ ref('int_events') }}
 

@@ -18,6 +18,12 @@ events as (
 
 ),
 
+activities as (
+
+    select * from {{ ref('int_activities') }}
+
+),
+
 run_parameters as (
 
     select * from {{ source('ops', 'run_parameters') }}
@@ -57,29 +63,53 @@ actor_weeks as (
 
 ),
 
-activities as (
+activities_of_other_weeks as (
 
-    select * from events
-    where
-        is_activity
-        and actor_key is not null
-        and {{ is_touched("calendar_week") }}
+    select activities.*
+    from {{ ref('int_activities') }} as activities
+    inner join actor_weeks
+        on
+            activities.actor_key = actor_weeks.actor_key
+            and activities.calendar_week = actor_weeks.calendar_week
+
+),
+
+activities_to_sum as (
+
+    select * from activities
+    where {{ is_touched("calendar_week") }}
 
     union all
 
-    select events.*
-    from events
-    inner join actor_weeks
+    select * from activities_of_other_weeks
+
+),
+
+activities_described as (
+
+    select
+        events.attribution_key,
+        events.actor_id,
+        events.user_id,
+        events.account_id,
+        events.local_date,
+        events.page_path,
+        events.channel,
+        events.event_name = 'page_viewed' as is_page,
+        events.is_core,
+        activities_to_sum.*
+    from activities_to_sum
+    inner join events
         on
-            events.actor_key = actor_weeks.actor_key
-            and events.calendar_week = actor_weeks.calendar_week
-    where events.is_activity
+            activities_to_sum.actor_key = events.actor_key
+            and activities_to_sum.occurred_at = events.occurred_at
+            and activities_to_sum.event_key = events.event_key
 
 ),
 
 activities_with_customers as (
 
-    {{ with_customers("activities") }}
+    {{ with_customers("activities_described") }}
 
 ),
 
@@ -114,7 +144,7 @@ final as (
 
         count(*) as activities,
         count(*) filter (where is_core) as core_events,
-        count(*) filter (where event_name = 'page_viewed') as pages,
+        count(*) filter (where is_page) as pages,
         -- Time belongs to the day of the event that ends the gap: what came later
         -- cannot change it.
         cast(coalesce(sum(session_gap_microseconds), 0) as bigint)

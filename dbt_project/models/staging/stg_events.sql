@@ -12,6 +12,12 @@ run_parameters as (
 
 ),
 
+clock_offsets as (
+
+    select * from {{ source('ops', 'clock_offsets') }}
+
+),
+
 event_catalogue as (
 
     select * from {{ ref('stg_event_catalogue') }}
@@ -32,6 +38,10 @@ events_in_time as (
         events.*,
         {% for id_column in ("user_id", "anonymous_id", "account_id") %}
         case
+            when
+                length(events.{{ id_column }})
+                > run_parameters.longest_meaningless_id_letters
+                then events.{{ id_column }}
             when not {{ list_has(
                 "run_parameters.meaningless_ids", "lower(events." ~ id_column ~ ")"
             ) }}
@@ -39,7 +49,6 @@ events_in_time as (
         end as meaningful_{{ id_column }},
         {% endfor %}
         run_parameters.customer_kind,
-        run_parameters.time_zone,
         run_parameters.uses_session_ids_of_sources
     from events
     cross join run_parameters
@@ -92,9 +101,15 @@ events_described as (
         coalesce(event_catalogue.is_core, false) as is_core,
 
         events_in_time.occurred_at,
-        {{ local_time("events_in_time.occurred_at", "events_in_time.time_zone") }}
+        {{ add_microseconds(
+            "events_in_time.occurred_at", "clock_offsets.microseconds_ahead"
+        ) }}
             as occurred_local_at
     from events_in_time
+    inner join clock_offsets
+        on
+            events_in_time.occurred_at >= clock_offsets.from_at
+            and events_in_time.occurred_at < clock_offsets.until_at
     left join event_catalogue
         on events_in_time.event_name = event_catalogue.event_name
     left join product_features
@@ -108,6 +123,7 @@ final as (
     select
         *,
         cast(occurred_local_at as date) as local_date,
+        {{ key_of("event_id") }} as event_key,
         {{ key_of("actor_id") }} as actor_key,
         {{ key_of("coalesce(linking_id, 'account:' || account_id)") }}
             as attribution_key

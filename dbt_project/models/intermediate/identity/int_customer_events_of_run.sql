@@ -8,6 +8,12 @@ events as (
 
 ),
 
+events_of_other_weeks as (
+
+    select * from {{ ref('int_events') }}
+
+),
+
 run_parameters as (
 
     select * from {{ source('ops', 'run_parameters') }}

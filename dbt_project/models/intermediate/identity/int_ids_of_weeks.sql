@@ -9,22 +9,9 @@
 
 with
 
-events as (
-
-    select * from {{ ref('int_events') }}
-
-),
-
 weeks_touched as (
 
     select * from {{ source('ops', 'weeks_touched') }}
-
-),
-
-events_touched as (
-
-    select * from events
-    where {{ is_touched("calendar_week") }}
 
 ),
 
@@ -37,8 +24,10 @@ ids as (
         '{{ id_type }}' as id_type,
         {{ id_type }}_id as id,
         min(occurred_at) as first_seen_at
-    from events_touched
-    where {{ id_type }}_id is not null
+    from {{ ref('int_events') }}
+    where
+        {{ is_touched("calendar_week") }}
+        and {{ id_type }}_id is not null
     group by calendar_week, {{ id_type }}_id
     {% endfor %}
 

@@ -7,13 +7,59 @@
     )
 }}
 
+{# Whoever an id is named together with owns it from then on. An alias may also speak of the anonymous id that
+   somebody had before. Read twice, rather than held: it is as long as the events. #}
+{%- set ids_named -%}
+    select
+        events.calendar_week,
+        'anonymous' as id_type,
+        events.anonymous_id as id,
+        case when events.user_id is null then 'account' else 'user' end
+            as owner_type,
+        coalesce(events.user_id, events.account_id) as owner_id,
+        events.occurred_at
+    from {{ ref('int_events') }} as events
+    cross join run_parameters
+    where
+        {{ is_touched("events.calendar_week") }}
+        and events.anonymous_id is not null
+        and (
+            events.user_id is not null
+            or (
+                run_parameters.customer_kind = 'account'
+                and events.account_id is not null
+            )
+        )
+
+    union all
+
+    select
+        calendar_week,
+        'user' as id_type,
+        user_id as id,
+        'account' as owner_type,
+        account_id as owner_id,
+        occurred_at
+    from {{ ref('int_events') }}
+    where
+        {{ is_touched("calendar_week") }}
+        and user_id is not null
+        and account_id is not null
+
+    union all
+
+    select
+        calendar_week,
+        'anonymous' as id_type,
+        previous_id as id,
+        'user' as owner_type,
+        user_id as owner_id,
+        occurred_at
+    from aliases
+    where {{ is_touched("calendar_week") }}
+{%- endset -%}
+
 with
-
-events as (
-
-    select * from {{ ref('int_events') }}
-
-),
 
 run_parameters as (
 
@@ -33,65 +79,6 @@ aliases as (
 
 ),
 
-events_touched as (
-
-    select * from events
-    where {{ is_touched("calendar_week") }}
-
-),
-
--- Whoever an id is named together with owns it from then on.
-ids_named as (
-
-    select
-        events_touched.calendar_week,
-        'anonymous' as id_type,
-        events_touched.anonymous_id as id,
-        case when events_touched.user_id is null then 'account' else 'user' end
-            as owner_type,
-        coalesce(events_touched.user_id, events_touched.account_id) as owner_id,
-        events_touched.occurred_at
-    from events_touched
-    cross join run_parameters
-    where
-        events_touched.anonymous_id is not null
-        and (
-            events_touched.user_id is not null
-            or (
-                run_parameters.customer_kind = 'account'
-                and events_touched.account_id is not null
-            )
-        )
-
-    union all
-
-    select
-        calendar_week,
-        'user' as id_type,
-        user_id as id,
-        'account' as owner_type,
-        account_id as owner_id,
-        occurred_at
-    from events_touched
-    where
-        user_id is not null
-        and account_id is not null
-
-    union all
-
-    -- An alias may also speak of the anonymous id that somebody had before.
-    select
-        calendar_week,
-        'anonymous' as id_type,
-        previous_id as id,
-        'user' as owner_type,
-        user_id as owner_id,
-        occurred_at
-    from aliases
-    where {{ is_touched("calendar_week") }}
-
-),
-
 owners_of_weeks as (
 
     select
@@ -101,7 +88,9 @@ owners_of_weeks as (
         owner_type,
         owner_id,
         min(occurred_at) as named_at
-    from ids_named
+    from (
+    {{ ids_named }}
+    ) as ids_named
     group by calendar_week, id_type, id, owner_type, owner_id
 
 ),
@@ -134,7 +123,9 @@ namings_in_order as (
             partition by ids_named.calendar_week, ids_named.id_type, ids_named.id
             order by ids_named.occurred_at, ids_named.owner_type, ids_named.owner_id
         ) as owner_before
-    from ids_named
+    from (
+    {{ ids_named }}
+    ) as ids_named
     inner join ids_with_several_owners
         on
             ids_named.calendar_week = ids_with_several_owners.calendar_week
