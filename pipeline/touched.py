@@ -7,7 +7,7 @@ themselves from the links that were applied before.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 import pandas
 
@@ -29,6 +29,9 @@ create table if not exists ops.offers_applied (
 );
 -- Up to which load intermediate knows the events; no row while nothing of it is built to its end.
 create table if not exists ops.events_built (through_load_id bigint);
+-- Between them lies all that is read again.
+create macro if not exists ops.touched_from_at() as timestamp '0001-01-01';
+create macro if not exists ops.touched_until_at() as timestamp '0001-01-01';
 """
 
 
@@ -69,6 +72,8 @@ def write_weeks_touched(warehouse: Warehouse, settings: Settings) -> int:
             from weeks_found
             """
         )
+        for name, moment in _span(bounds).items():
+            warehouse.run(f"create or replace macro ops.{name}() as timestamp '{moment}'")
         warehouse.run("delete from ops.bursts_carried")
         warehouse.run("delete from ops.offers_applied")
         if through is not None:
@@ -90,6 +95,13 @@ def record_events_built(warehouse: Warehouse, through_load_id: int) -> None:
     )
     warehouse.run("delete from ops.events_built")
     warehouse.run("insert into ops.events_built values (?)", [through_load_id])
+
+
+def _span(bounds: list[tuple[date, datetime, datetime]]) -> dict[str, datetime]:
+    """From the beginning of the first week to the end of the last; nothing lies in it where there is none."""
+    if not bounds:
+        return {"touched_from_at": datetime.min, "touched_until_at": datetime.min}
+    return {"touched_from_at": bounds[0][1], "touched_until_at": bounds[-1][2]}
 
 
 def _weeks_of_new_events(warehouse: Warehouse, settings: Settings, through: int) -> set[date]:

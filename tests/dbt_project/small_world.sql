@@ -278,6 +278,9 @@ from generate_series(
     interval 7 day
 ) as weeks (week);
 
+create macro ops.touched_from_at() as timestamp '2000-01-01';
+create macro ops.touched_until_at() as timestamp '2100-01-01';
+
 create table ops.clock_offsets as
 select * from (
     values

@@ -37,10 +37,18 @@
     )
 {%- endmacro %}
 
-{#- In a model that imports weeks_touched: the same, with bounds by which the engine skips other weeks -#}
+{#- The same in a model that imports weeks_touched. Of a plain column the engine reads only what lies in these weeks -#}
 {% macro is_touched(calendar_week) -%}
-    {{ calendar_week }} >= (select min(weeks_touched.calendar_week) from weeks_touched)
-    and {{ calendar_week }} in (select weeks_touched.calendar_week from weeks_touched)
+    {{ calendar_week }} in (select weeks_touched.calendar_week from weeks_touched)
+{%- endmacro %}
+
+{#-
+    Whether a moment of a raw event lies between the first and the last week that is read again. The pipeline writes
+    the bounds as functions without arguments: to the engine they are constants, so it skips what was loaded for
+    other days, and knows that it is not left with a handful of rows.
+-#}
+{% macro is_between_touched(moment) -%}
+    {{ moment }} >= ops.touched_from_at() and {{ moment }} < ops.touched_until_at()
 {%- endmacro %}
 
 {#- Predicates for sessions, which belong to the week in which they began and may go on in the next -#}

@@ -60,12 +60,14 @@ consent_events as (
 
 ),
 
-days_with_events as (
+-- By user first: numbers add up, and the users of a day are those that are left.
+days_of_users as (
 
     select
         customer_id,
         local_date,
         known_from_date,
+        acting_user_id,
         count(*) as events,
         count(*) filter (where is_activity) as activities,
         count(*) filter (where is_activity and is_core) as core_events,
@@ -73,8 +75,6 @@ days_with_events as (
         bit_or(case when is_activity then {{ bit_at("feature_number") }} end)
             as feature_mask,
         bit_or({{ bit_at("(activation_step - 1)") }}) as activation_mask,
-        {{ distinct_list("case when is_activity then acting_user_id end") }}
-            as active_user_ids,
         count(*) filter (where is_listed and event_name = 'content_viewed')
             as content_views,
         count(*) filter (
@@ -102,6 +102,39 @@ days_with_events as (
         count(*) filter (where is_listed and event_name = 'team_member_removed')
             as members_removed
     from events
+    group by customer_id, local_date, known_from_date, acting_user_id
+
+),
+
+days_with_events as (
+
+    select
+        customer_id,
+        local_date,
+        known_from_date,
+        {{ sorted_list("case when activities > 0 then acting_user_id end") }}
+            as active_user_ids,
+        bit_or(feature_mask) as feature_mask,
+        bit_or(activation_mask) as activation_mask,
+        {% for count in [
+            "events",
+            "activities",
+            "core_events",
+            "pages",
+            "content_views",
+            "help_views",
+            "pricing_views",
+            "comparison_searches",
+            "shares",
+            "comments",
+            "errors",
+            "members_invited",
+            "members_joined",
+            "members_removed"
+        ] %}
+        sum({{ count }}) as {{ count }}{{ "," if not loop.last }}
+        {% endfor %}
+    from days_of_users
     group by customer_id, local_date, known_from_date
 
 ),

@@ -9,9 +9,9 @@
 
 with
 
-events as (
+raw_events as (
 
-    select * from {{ ref('stg_events') }}
+    select * from {{ source('raw', 'events') }}
 
 ),
 
@@ -21,18 +21,19 @@ weeks_touched as (
 
 ),
 
--- The bounds let the engine skip what was loaded for other days.
+events as (
+
+    select * from raw_events
+    where {{ is_between_touched("occurred_at") }}
+
+),
+
+{{ events_staged() }},
+
 events_touched as (
 
-    select
-        events.*,
-        weeks_touched.calendar_week
-    from events
-    inner join weeks_touched
-        on {{ monday_of("events.local_date") }} = weeks_touched.calendar_week
-    where
-        events.occurred_at >= (select min(weeks_touched.from_at) from weeks_touched)
-        and events.occurred_at < (select max(weeks_touched.until_at) from weeks_touched)
+    select * from events_staged
+    where {{ is_touched("calendar_week") }}
 
 ),
 
