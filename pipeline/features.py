@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pandas
@@ -13,7 +14,12 @@ from pipeline.extension.building import build_features, sort_into_segments, writ
 from pipeline.quality import check_promises
 from pipeline.settings import Settings
 from pipeline.tables import create_tables
-from pipeline.touched import forget_what_was_built, record_events_built, write_weeks_touched
+from pipeline.touched import (
+    first_week_to_label,
+    forget_what_was_built,
+    record_events_built,
+    write_weeks_touched,
+)
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import WEEK, WeekPlan, clock_offsets, plan_weeks, week_bounds
 
@@ -34,8 +40,8 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     is_rebuild = _forget_if_built_otherwise(warehouse, display, wanted)
     plan = plan_weeks(warehouse, settings, review.review_week)
     through = warehouse.value("select coalesce(max(load_id), 0) from raw.loads")
-    write_run_parameters(warehouse, settings, plan)
     write_weeks_touched(warehouse, settings)
+    write_run_parameters(warehouse, settings, plan)
     if plan.restated:
         display.notice(
             f"{len(plan.restated)} earlier weeks from {plan.restated[0]} on are restated: events came later."
@@ -98,7 +104,7 @@ def record_built_weeks(warehouse: Warehouse, plan: WeekPlan, through_load_id: in
         [plan.build, plan.keep],
     )
     warehouse.run("insert into ops.built_weeks select unnest(?::date[]), ?", [plan.build, through_load_id])
-    record_events_built(warehouse, through_load_id)
+    record_events_built(warehouse, through_load_id, _observed_until(plan))
 
 
 def _tables_by_week(warehouse: Warehouse) -> list[str]:
@@ -192,6 +198,11 @@ def _name_unlisted_events(review: Review, display: StepDisplay) -> None:
     )
 
 
+def _observed_until(plan: WeekPlan) -> date:
+    """Labels know the events before this day."""
+    return plan.newest_review_week + WEEK
+
+
 def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPlan) -> None:
     """The one-row table, and the list of weeks, that the models read in the place of dbt vars."""
     sessions, stages, engagement = settings.sessions, settings.stages, settings.engagement
@@ -202,6 +213,7 @@ def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPla
             $review_week::date as review_week,
             $newest_review_week::date as newest_review_week,
             $observed_until_date::date as observed_until_date,
+            $labels_from_week::date as labels_from_week,
             $customer_kind::varchar as customer_kind,
             $time_zone::varchar as time_zone,
             $session_timeout_microseconds::bigint as session_timeout_microseconds,
@@ -234,7 +246,8 @@ def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPla
         {
             "review_week": plan.review_week,
             "newest_review_week": plan.newest_review_week,
-            "observed_until_date": plan.newest_review_week + WEEK,
+            "observed_until_date": _observed_until(plan),
+            "labels_from_week": first_week_to_label(warehouse, settings, plan.build, _observed_until(plan)),
             "customer_kind": settings.customer,
             "time_zone": settings.time_zone,
             "session_timeout_microseconds": sessions.timeout_minutes * 60_000_000,

@@ -7,13 +7,17 @@ themselves from the links that were applied before.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from collections.abc import Iterable
+from datetime import date, datetime, timedelta
 
 import pandas
 
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import LOCAL_DATE, WEEK, monday_of, week_bounds
+
+# Labels named _90d are the last to mature, unless the horizon of the workspace is longer.
+LONGEST_LABEL_DAYS = 90
 
 _TABLES = """
 create table if not exists ops.weeks_touched (calendar_week date, from_at timestamp, until_at timestamp);
@@ -28,7 +32,8 @@ create table if not exists ops.offers_applied (
     customer_id varchar, local_date date, known_from_date date, offers_received bigint, offers_used bigint
 );
 -- Up to which load intermediate knows the events; no row while nothing of it is built to its end.
-create table if not exists ops.events_built (through_load_id bigint);
+-- Labels are those of events before observed_until_date.
+create table if not exists ops.events_built (through_load_id bigint, observed_until_date date);
 -- Between them lies all that is read again.
 create macro if not exists ops.touched_from_at() as timestamp '0001-01-01';
 create macro if not exists ops.touched_until_at() as timestamp '0001-01-01';
@@ -81,7 +86,23 @@ def write_weeks_touched(warehouse: Warehouse, settings: Settings) -> int:
     return len(weeks)
 
 
-def record_events_built(warehouse: Warehouse, through_load_id: int) -> None:
+def first_week_to_label(
+    warehouse: Warehouse, settings: Settings, weeks_to_build: Iterable[date], observed_until: date
+) -> date | None:
+    """The first week whose labels a build may change, once the touched weeks are written; None: all weeks.
+
+    A label tells of the days until it matures, so one that had matured before all that is new stays.
+    """
+    observed_before = warehouse.value("select max(observed_until_date) from ops.events_built")
+    if observed_before is None:
+        return None
+    first_touched = warehouse.value("select min(calendar_week) from ops.weeks_touched")
+    first_changed = min(observed_before, observed_until, first_touched or observed_until)
+    longest = timedelta(days=max(LONGEST_LABEL_DAYS, settings.churn.horizon_days))
+    return min([monday_of(first_changed - longest) - WEEK, *weeks_to_build])
+
+
+def record_events_built(warehouse: Warehouse, through_load_id: int, observed_until: date) -> None:
     """After a build: what is applied now, and up to which load. Part of the transaction of the caller."""
     warehouse.run("delete from ops.identities_applied")
     warehouse.run(
@@ -94,7 +115,7 @@ def record_events_built(warehouse: Warehouse, through_load_id: int) -> None:
         """
     )
     warehouse.run("delete from ops.events_built")
-    warehouse.run("insert into ops.events_built values (?)", [through_load_id])
+    warehouse.run("insert into ops.events_built values (?, ?)", [through_load_id, observed_until])
 
 
 def _span(bounds: list[tuple[date, datetime, datetime]]) -> dict[str, datetime]:

@@ -34,7 +34,7 @@ def week_bounds(review_week: date, time_zone: str) -> tuple[datetime, datetime]:
 
 
 def clock_offsets(time_zone: str, first: datetime, last: datetime) -> list[tuple[datetime, datetime, int]]:
-    """Spans of UTC, without a gap, in which local time is as many microseconds ahead (all from first to last).
+    """Spans of UTC, without a gap, in which local time is as many microseconds ahead (from first to last).
 
     The first begins with the year 1, the last ends with the year 9999.
     """

@@ -235,6 +235,7 @@ select
     date '2025-06-30' as review_week,
     date '2025-06-30' as newest_review_week,
     date '2025-07-07' as observed_until_date,
+    cast(null as date) as labels_from_week,
     'account' as customer_kind,
     'Europe/Berlin' as time_zone,
     cast(1800000000 as bigint) as session_timeout_microseconds,

@@ -96,8 +96,8 @@ class CompiledModels:
 
     def build(self, warehouse: Warehouse, settings: Settings, plan: WeekPlan) -> None:
         """Run every model once, as `dbt build` does."""
-        write_run_parameters(warehouse, settings, plan)
         write_weeks_touched(warehouse, settings)
+        write_run_parameters(warehouse, settings, plan)
         for model in self.models:
             _build_model(warehouse, model)
 

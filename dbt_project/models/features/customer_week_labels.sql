@@ -1,17 +1,43 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='review_week',
+        on_schema_change='fail'
+    )
+}}
+
 {% set kinds = ("activity", "core_event") %}
 {% set plan_changes = ("cancellation", "upgrade") %}
 
 with
 
+run_parameters as (
+
+    select * from {{ source('ops', 'run_parameters') }}
+
+),
+
+-- Labels that had matured before anything changed stay as they are.
 customer_weeks as (
 
-    select * from {{ ref('customer_weeks') }}
+    select customer_weeks.*
+    from {{ ref('customer_weeks') }} as customer_weeks
+    inner join run_parameters
+        on
+            run_parameters.labels_from_week is null
+            or customer_weeks.review_week >= run_parameters.labels_from_week
 
 ),
 
 customer_days as (
 
-    select * from {{ ref('customer_days') }}
+    select customer_days.*
+    from {{ ref('customer_days') }} as customer_days
+    inner join run_parameters
+        on
+            run_parameters.labels_from_week is null
+            or customer_days.local_date >= run_parameters.labels_from_week
 
 ),
 
@@ -36,12 +62,6 @@ plans as (
 subscriber_days as (
 
     select * from {{ ref('subscriber_days') }}
-
-),
-
-run_parameters as (
-
-    select * from {{ source('ops', 'run_parameters') }}
 
 ),
 

@@ -116,24 +116,20 @@ days_with_events as (
             as active_user_ids,
         bit_or(feature_mask) as feature_mask,
         bit_or(activation_mask) as activation_mask,
-        {% for count in [
-            "events",
-            "activities",
-            "core_events",
-            "pages",
-            "content_views",
-            "help_views",
-            "pricing_views",
-            "comparison_searches",
-            "shares",
-            "comments",
-            "errors",
-            "members_invited",
-            "members_joined",
-            "members_removed"
-        ] %}
-        sum({{ count }}) as {{ count }}{{ "," if not loop.last }}
-        {% endfor %}
+        sum(events) as events,
+        sum(activities) as activities,
+        sum(core_events) as core_events,
+        sum(pages) as pages,
+        sum(content_views) as content_views,
+        sum(help_views) as help_views,
+        sum(pricing_views) as pricing_views,
+        sum(comparison_searches) as comparison_searches,
+        sum(shares) as shares,
+        sum(comments) as comments,
+        sum(errors) as errors,
+        sum(members_invited) as members_invited,
+        sum(members_joined) as members_joined,
+        sum(members_removed) as members_removed
     from days_of_users
     group by customer_id, local_date, known_from_date
 

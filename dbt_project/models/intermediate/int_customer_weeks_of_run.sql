@@ -58,8 +58,8 @@ weeks_with_sessions_that_go_on as (
     where
         session_days.customer_id is not null
         and session_days.local_date >= (
-            select {{ add_days("min(weeks_touched.calendar_week)", -7) }}
-            from weeks_touched
+            select {{ add_days("min(weeks.calendar_week)", -7) }}
+            from weeks_touched as weeks
         )
         and {{ microseconds_between(
             "session_days.last_activity_at", "weeks_touched.from_at"

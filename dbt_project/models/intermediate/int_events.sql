@@ -68,7 +68,9 @@ final as (
         events_touched.is_core,
 
         case
-            when events_touched.is_listed and events_touched.event_name = 'content_viewed'
+            when
+                events_touched.is_listed
+                and events_touched.event_name = 'content_viewed'
                 then nullif(
                     {{ json_text("events_touched.properties", "$.topic") }}, ''
                 )

@@ -69,7 +69,7 @@ final as (
     where
         session_days.customer_id is not null
         and session_days.local_date >= (
-            select min(weeks_to_read.calendar_week) from weeks_to_read
+            select min(weeks.calendar_week) from weeks_to_read as weeks
         )
 
     union all

@@ -7,8 +7,9 @@
     )
 }}
 
-{# Whoever an id is named together with owns it from then on. An alias may also speak of the anonymous id that
-   somebody had before. Read twice, rather than held: it is as long as the events. #}
+{# Whoever an id is named together with owns it from then on. An alias may also speak of
+   the anonymous id that somebody had before. Read twice, rather than held: it is as long
+   as the events. #}
 {%- set ids_named -%}
     select
         events.calendar_week,
@@ -89,7 +90,7 @@ owners_of_weeks as (
         owner_id,
         min(occurred_at) as named_at
     from (
-    {{ ids_named }}
+        {{ ids_named }}
     ) as ids_named
     group by calendar_week, id_type, id, owner_type, owner_id
 
@@ -124,7 +125,7 @@ namings_in_order as (
             order by ids_named.occurred_at, ids_named.owner_type, ids_named.owner_id
         ) as owner_before
     from (
-    {{ ids_named }}
+        {{ ids_named }}
     ) as ids_named
     inner join ids_with_several_owners
         on
