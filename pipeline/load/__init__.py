@@ -26,6 +26,7 @@ from pipeline.load.mapping import (
     check_mapping,
     key_columns,
     keys_statement,
+    repeating_columns,
     rows_statement,
     uncertain_rows_statement,
     wanted_columns,
@@ -231,7 +232,7 @@ class _Batch:
 
     def _read(self, number: int, file: LandingFile) -> None:
         self._meter.tell(file, 0.0)
-        reading = Reading(file, frozenset(wanted_columns(file.source)))
+        reading = Reading(file, frozenset(wanted_columns(file.source)), repeating_columns(file.source))
         said = []
         for place, block in enumerate(reading.blocks()):
             if place == 0 and block.layout.columns:

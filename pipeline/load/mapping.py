@@ -61,6 +61,18 @@ TEXT_COLUMNS = (
 )
 OBJECT_COLUMNS = ("properties", "traits")
 TIME_COLUMNS = ("occurred_at", "received_at")
+# Of which there are few in any business.
+REPEATING_COLUMNS = (
+    "event_type",
+    "event_name",
+    "channel",
+    "platform",
+    "device",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "currency",
+)
 MOST_FACTORS = 4
 # Eighteen digits before the point: sums over a hundred million rows stay exact within 38.
 NUMBER_TYPE = "decimal(30, 12)"
@@ -148,6 +160,12 @@ def key_columns(source: Source) -> frozenset[str]:
     return frozenset(
         {*source.id_columns, *(column for mapping in mappings for column in mapping.source_columns())}
     )
+
+
+def repeating_columns(source: Source) -> frozenset[str]:
+    """The columns of the source that hold few different texts."""
+    mappings = [source.columns[target] for target in REPEATING_COLUMNS if target in source.columns]
+    return frozenset(column for mapping in mappings for column in mapping.source_columns())
 
 
 def rows_statement(source: Source, layout: Layout) -> str:

@@ -81,11 +81,20 @@ class Block:
 
 
 class Reading:
-    """One file, read once. After the last block `sha256` is known, and what is to be `said` of it."""
+    """One file, read once. After the last block `sha256` is known, and what is to be `said` of it.
 
-    def __init__(self, file: LandingFile, wanted_columns: frozenset[str]) -> None:
+    `repeating_columns` of Parquet hold few different texts, which are handed on as a dictionary.
+    """
+
+    def __init__(
+        self,
+        file: LandingFile,
+        wanted_columns: frozenset[str],
+        repeating_columns: frozenset[str] = frozenset(),
+    ) -> None:
         self.file = file
         self.wanted_columns = wanted_columns
+        self.repeating_columns = repeating_columns
         self.sha256 = ""
         self.said: list[str] = []
 
@@ -154,7 +163,7 @@ class Reading:
     def _parquet(self, stream: _HashingStream, only_columns: frozenset[str] | None) -> Iterator[Block]:
         if only_columns is None:
             stream.drain()
-        parquet = pyarrow.parquet.ParquetFile(stream.raw)
+        parquet = pyarrow.parquet.ParquetFile(stream.raw, read_dictionary=sorted(self.repeating_columns))
         fields = list(parquet.schema_arrow)
         columns = self._column_names([field.name for field in fields])
         if only_columns is not None:

@@ -43,6 +43,10 @@ TYPE_OF_COLUMN = {
     "revenue": "decimal(18, 4)",
 }
 EVENT_DEFINITIONS = ", ".join(f"{column} {type_}" for column, type_ in TYPE_OF_COLUMN.items())
+# Ids of events have nothing in common: looking for a dictionary of them took a third of the time of storing.
+STORED_EVENT_DEFINITIONS = EVENT_DEFINITIONS.replace(
+    "event_id varchar", "event_id varchar using compression zstd"
+)
 LEDGER_COUNTS = (
     "rows_read",
     "rows_duplicate",
@@ -61,7 +65,7 @@ def create_tables(warehouse: Warehouse) -> None:
     """
     warehouse.run(f"""
         create table if not exists raw.events (
-            {EVENT_DEFINITIONS}, source varchar, load_id bigint, is_late boolean
+            {STORED_EVENT_DEFINITIONS}, source varchar, load_id bigint, is_late boolean
         );
         create table if not exists raw.replaced_events (
             {EVENT_DEFINITIONS}, source varchar, load_id bigint, is_late boolean, replaced_by_load_id bigint
