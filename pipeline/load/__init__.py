@@ -55,8 +55,12 @@ BATCH_BYTES = 200_000_000
 FILES_PER_BATCH = 2_000
 UNPACKED_BYTES_PER_BYTE = {"jsonl": 1, "csv": 1, "parquet": 10, "xlsx": 10}
 UNPACKED_BYTES_PER_GZIP_BYTE = 10
+# Of files whose keys are read first hardly more than the keys is held.
+HELD_BYTES_PER_BYTE_OF_COLUMNS = 2
 # How much is handed to the engine at once.
 STAGED_BYTES = 64_000_000
+# Of what goes straight into raw.events more, so that few of its row groups are begun and not filled.
+STAGED_BYTES_OF_COLUMNS = 192_000_000
 
 
 @dataclass(frozen=True)
@@ -166,6 +170,7 @@ class _Batch:
         self._stage_rows: Callable[[Source, Layout, int], None] = self._stage_all
         self._held: list[pyarrow.RecordBatch] = []
         self._held_bytes = 0
+        self._staged_bytes = STAGED_BYTES
         self._held_as: tuple[Source, Layout, pyarrow.Schema] | None = None
 
     def load(self, first_load_id: int, lateness_limit_days: int) -> list[dict[str, int]]:
@@ -188,7 +193,7 @@ class _Batch:
         self, first_load_id: int, lateness_limit_days: int, started: float
     ) -> list[dict[str, int]]:
         """Read the keys of all files first, so that rows whose key is theirs alone need not be held."""
-        self._stage_rows = self._stage_keys
+        self._stage_rows, self._staged_bytes = self._stage_keys, STAGED_BYTES_OF_COLUMNS
         for number, file in enumerate(self._files):
             self._meter.tell(file, 0.0)
             for block in Reading(file, frozenset()).blocks(key_columns(file.source)):
@@ -251,7 +256,7 @@ class _Batch:
         numbers = pyarrow.array(numpy.full(block.rows.num_rows, number), pyarrow.int32())
         self._held.append(block.rows.append_column("file_number", numbers))
         self._held_bytes += block.rows.nbytes
-        if self._held_bytes > STAGED_BYTES:
+        if self._held_bytes > self._staged_bytes:
             self._stage()
 
     def _stage(self) -> None:
@@ -293,5 +298,7 @@ def _batches(files: tuple[LandingFile, ...]) -> Iterator[list[LandingFile]]:
 
 
 def _unpacked_bytes(file: LandingFile) -> int:
+    if _is_read_by_columns(file):
+        return file.bytes * HELD_BYTES_PER_BYTE_OF_COLUMNS
     is_gzip = file.name.endswith(".gz")
     return file.bytes * (UNPACKED_BYTES_PER_GZIP_BYTE if is_gzip else UNPACKED_BYTES_PER_BYTE[file.format])

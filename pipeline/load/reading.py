@@ -374,8 +374,8 @@ def _record_batch(
 ) -> pyarrow.RecordBatch:
     columns: dict[str, pyarrow.Array] = {"line_number": pyarrow.array(numbers, pyarrow.int64())}
     for name in ("problem", "line"):
-        given = said.get(name)
-        columns[name] = pyarrow.nulls(len(numbers), pyarrow.string()) if given is None else given
+        nothing = pyarrow.nulls(len(numbers), pyarrow.string() if name in said else pyarrow.null())
+        columns[name] = nothing if said.get(name) is None else said[name]
     columns |= {f"column_{place}": value for place, value in enumerate(values)}
     return pyarrow.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
