@@ -247,7 +247,7 @@ class _Statement:
             )
             select {EVENT_KEY} as event_key, cast(occurred_at as date) as occurred_date
             from mapped_rows
-            where event_id is not null and occurred_at is not null
+            where event_id is not null and not ({outside_the_calendar("occurred_at")})
         """
 
     def certain_text(self, first_load_id: int, is_late: str) -> str:
@@ -573,7 +573,7 @@ class _Statement:
             )
             when.append(
                 (
-                    f"{column} < timestamp '1970-01-01' or {column} >= timestamp '2201-01-01'",
+                    outside_the_calendar(column),
                     f"{origin} lies outside the years 1970 to 2200",
                 )
             )
@@ -636,6 +636,11 @@ class _Statement:
             for place, (column, kind) in enumerate(zip(self.layout.columns, self.layout.kinds, strict=True))
         )
         return f"coalesce(line, cast(json_object({members}) as varchar))"
+
+
+def outside_the_calendar(column: str) -> str:
+    """SQL for: a time that is given lies outside the years of any event."""
+    return f"{column} < timestamp '1970-01-01' or {column} >= timestamp '2201-01-01'"
 
 
 def _origin(columns: dict[str, ColumnMapping], column: str) -> str:

@@ -60,8 +60,9 @@ class Layout:
     """How the rows of a block are to be understood.
 
     `columns` are the names in the file, `kinds` what each holds: text, clean (texts without white space
-    around them, none of them empty), time, instant (a time with a zone), date, float, integer, decimal (of at
-    most four places), nested, other. Both are empty for JSON lines.
+    around them, none of them empty), time, instant (a time with a zone), nanosecond time, nanosecond instant,
+    date, float, double, integer, decimal (of at most four places), nested, other. Both are empty for JSON
+    lines.
     """
 
     columns: tuple[str, ...] = ()
@@ -414,10 +415,12 @@ def _kind(type_: pyarrow.DataType) -> str:
     if types.is_dictionary(type_):
         return _kind(type_.value_type)
     if types.is_timestamp(type_):
-        return "time" if type_.tz is None else "instant"
+        kind = "time" if type_.tz is None else "instant"
+        return f"nanosecond {kind}" if type_.unit == "ns" else kind
     is_kind = {
         "text": types.is_string(type_) or types.is_large_string(type_) or types.is_string_view(type_),
         "date": types.is_date(type_),
+        "double": types.is_float64(type_),
         "float": types.is_floating(type_),
         "integer": types.is_integer(type_),
         "decimal": types.is_decimal(type_) and 0 <= type_.scale <= DECIMALS_OF_AMOUNTS,
