@@ -221,17 +221,25 @@ def find_contested_keys(warehouse: Warehouse) -> None:
             content_hash varchar
         )
     """)
+    is_in_range = "occurred_at >= cast($first as timestamp) and occurred_at < cast($end as timestamp)"
     for first, last in _date_ranges(warehouse):
+        bounds = {"first": first, "end": last + timedelta(days=1)}
+        if not warehouse.value(f"select exists (from raw.events where {is_in_range})", bounds):
+            continue
         warehouse.run(
             f"""
             insert into load_stored
             select
                 rowid, event_id, cast(occurred_at as date), received_at, source, {_content_hash("events")}
             from raw.events
-            where occurred_at >= cast(? as timestamp) and occurred_at < cast(? as timestamp)
-                and {EVENT_KEY} in (select event_key from load_keys)
+            where {is_in_range}
+                and {EVENT_KEY} in (
+                    select event_key
+                    from load_keys
+                    where occurred_date >= cast($first as date) and occurred_date < cast($end as date)
+                )
             """,
-            [first, last + timedelta(days=1)],
+            bounds,
         )
     warehouse.run("""
         insert into load_contested

@@ -16,7 +16,7 @@ SNAKE_CASE = "[a-z0-9]+(_[a-z0-9]+)*"
 # Kinds of columns (see pipeline.load.reading) whose texts have no white space around them and are not empty.
 TIME_KINDS = ("time", "instant", "nanosecond time", "nanosecond instant")
 FLOAT_KINDS = ("float", "double")
-TRIMMED_KINDS = ("clean", "date", "decimal", "integer", *TIME_KINDS, *FLOAT_KINDS)
+TRIMMED_KINDS = ("clean", "names", "date", "decimal", "integer", *TIME_KINDS, *FLOAT_KINDS)
 
 
 def literal(text: str) -> str:
@@ -32,8 +32,8 @@ def pointer(column: str) -> str:
 
 def text_of_cell(column: str, kind: str) -> str:
     """A column of a table as text, the same for a value whatever the format of the file."""
-    if kind in ("clean", "text"):
-        return column if kind == "clean" else f"nullif({column}, '')"
+    if kind in ("clean", "names", "text"):
+        return f"nullif({column}, '')" if kind == "text" else column
     if kind in TIME_KINDS:
         return f"replace(cast({column} as varchar), ' ', 'T')"
     if kind == "date":

@@ -401,7 +401,10 @@ class _Statement:
         default = " ".join(
             f"when {literal(call)} then {literal(name)}" for call, name in NAME_OF_CALL.items() if name
         )
-        mapped["event_name"] = f"coalesce({snake_case('name_given')}, case call {default} end)"
+        name_cell = self.typed_cell(columns.get("event_name"))
+        is_name = name_cell is not None and name_cell[1] == "names"
+        name = "name_given" if is_name else snake_case("name_given")
+        mapped["event_name"] = f"coalesce({name}, case call {default} end)"
         for column in TIME_COLUMNS:
             mapped[f"{column}_given"], mapped[column] = self.time(column)
         mapped["revenue_given"], mapped["amount"] = self.amount()

@@ -16,6 +16,7 @@ import codecs
 import gzip
 import hashlib
 import io
+import re
 import zipfile
 import zlib
 from collections import Counter
@@ -31,6 +32,7 @@ import pyarrow.parquet
 import python_calamine
 
 from pipeline.errors import VitalsError
+from pipeline.load.expressions import SNAKE_CASE
 from pipeline.load.landing import LandingFile, check_unchanged
 from pipeline.load.tables import UnreadableFileError, csv_records, sheet_records, sniffed_header
 
@@ -41,6 +43,8 @@ ROWS_PER_PARQUET_BLOCK = 250_000
 BYTES_PER_PARQUET_BLOCK = 32_000_000
 # What raw.events keeps of an amount: more would be rounded.
 DECIMALS_OF_AMOUNTS = 4
+# There are few names of events; more texts than this are not looked through for it.
+MOST_NAMES = 1_000
 # A longer line is no event; what is kept of it is its beginning.
 LONGEST_LINE_BYTES = 16_000_000
 UNREADABLE = (
@@ -60,9 +64,9 @@ class Layout:
     """How the rows of a block are to be understood.
 
     `columns` are the names in the file, `kinds` what each holds: text, clean (texts without white space
-    around them, none of them empty), time, instant (a time with a zone), nanosecond time, nanosecond instant,
-    date, float, double, integer, decimal (of at most four places), nested, other. Both are empty for JSON
-    lines.
+    around them, none of them empty), names (clean texts in snake_case), time, instant (a time with a zone),
+    nanosecond time, nanosecond instant, date, float, double, integer, decimal (of at most four places),
+    nested, other. Both are empty for JSON lines.
     """
 
     columns: tuple[str, ...] = ()
@@ -382,12 +386,22 @@ def _record_batch(
 
 
 def looked_at(layout: Layout, rows: pyarrow.Table) -> Layout:
-    """The layout with the kind `clean` where the texts of these rows are."""
-    kinds = tuple(
-        "clean" if kind == "text" and all(map(_is_clean, rows.column(f"column_{place}").chunks)) else kind
-        for place, kind in enumerate(layout.kinds)
-    )
-    return replace(layout, kinds=kinds)
+    """The layout with the kinds `clean` and `names` where the texts of these rows are."""
+    kinds = []
+    for place, kind in enumerate(layout.kinds):
+        chunks = rows.column(f"column_{place}").chunks
+        if kind != "text" or not all(map(_is_clean, chunks)):
+            kinds.append(kind)
+        else:
+            kinds.append("names" if all(map(_are_names, chunks)) else "clean")
+    return replace(layout, kinds=tuple(kinds))
+
+
+def _are_names(texts: pyarrow.Array) -> bool:
+    """Whether all texts of a short dictionary are in snake_case. Of other columns it is not asked."""
+    if not pyarrow.types.is_dictionary(texts.type) or len(texts.dictionary) > MOST_NAMES:
+        return False
+    return all(text is None or re.fullmatch(SNAKE_CASE, text) for text in texts.dictionary.to_pylist())
 
 
 def _is_clean(texts: pyarrow.Array) -> bool:

@@ -89,6 +89,9 @@ TEXTS = {
 }
 
 
+NAMED_SOURCE = CSV_SOURCE.replace('{ value = "order_completed" }', '"kind"')
+
+
 def table_of(**columns: Any) -> pyarrow.Table:
     """A table for the source `orders`: the columns given, and what makes events of them."""
     rows = len(next(iter(columns.values())))
@@ -111,7 +114,7 @@ def everything(shop: Shop) -> list[Any]:
     ]
 
 
-def loaded(folder: Path, table: pyarrow.Table, sources: str = CSV_SOURCE) -> list[Any]:
+def loaded(folder: Path, table: pyarrow.Table, sources: str) -> list[Any]:
     with open_shop(folder, sources=sources) as shop:
         pyarrow.parquet.write_table(table, shop.landing / "a.parquet")
         shop.load()
@@ -127,6 +130,9 @@ def loaded(folder: Path, table: pyarrow.Table, sources: str = CSV_SOURCE) -> lis
         *({"id": pyarrow.array(values, pyarrow.large_string())} for values in TEXTS.values()),
         {"customer": pyarrow.array(TEXTS["blank"]).dictionary_encode()},
         {"customer": pyarrow.array(TEXTS["clean"]).dictionary_encode()},
+        {"kind": pyarrow.array(["order_completed", "cart_viewed", None])},
+        {"kind": pyarrow.array(["order_completed", "Order Refunded", "cartViewed"])},
+        {"kind": pyarrow.array(["order_completed", " cart_viewed", "", "-"])},
         {"customer": AMOUNTS["double"]},
         {"id": AMOUNTS["integer"]},
     ],
@@ -135,19 +141,20 @@ def loaded(folder: Path, table: pyarrow.Table, sources: str = CSV_SOURCE) -> lis
         *(f"time {name}" for name in TIMES),
         *(f"customer {name}" for name in TEXTS),
         *(f"id {name}" for name in TEXTS),
-        *("dictionary of blanks", "dictionary of clean texts", "customer float", "id integer"),
+        *("dictionary of blanks", "dictionary of clean texts"),
+        *("snake_case names", "other names", "unclean names", "customer float", "id integer"),
     ],
 )
 def test_typed_values_are_what_their_texts_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: dict[str, pyarrow.Array]
 ) -> None:
-    table = table_of(**columns)
-    typed = loaded(tmp_path / "typed", table)
+    table, sources = table_of(**columns), NAMED_SOURCE if "kind" in columns else CSV_SOURCE
+    typed = loaded(tmp_path / "typed", table, sources)
     monkeypatch.setattr(mapping, "utc_time_of_cell", lambda *_: None)
     monkeypatch.setattr(mapping, "amount_of_cell", lambda *_: None)
     monkeypatch.setattr(mapping, "TRIMMED_KINDS", ())
     monkeypatch.setattr(pipeline.load, "looked_at", lambda layout, _: layout)
-    assert typed == loaded(tmp_path / "text", table)
+    assert typed == loaded(tmp_path / "text", table, sources)
 
 
 @pytest.mark.parametrize("name", TEXTS)
