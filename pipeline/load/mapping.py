@@ -61,13 +61,17 @@ TEXT_COLUMNS = (
 )
 OBJECT_COLUMNS = ("properties", "traits")
 TIME_COLUMNS = ("occurred_at", "received_at")
-# Of which there are few in any business.
+# Of whose values there are many fewer than events.
 REPEATING_COLUMNS = (
     "event_type",
     "event_name",
+    "user_id",
+    "account_id",
     "channel",
     "platform",
     "device",
+    "page_path",
+    "referrer",
     "utm_source",
     "utm_medium",
     "utm_campaign",
