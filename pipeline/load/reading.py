@@ -39,7 +39,7 @@ from pipeline.load.tables import UnreadableFileError, csv_records, sheet_records
 BLOCK_BYTES = 8_000_000
 ROWS_PER_BLOCK = 20_000
 # Columns are read in long blocks, but where the rows are so large that these would not fit into memory.
-ROWS_PER_PARQUET_BLOCK = 250_000
+ROWS_PER_PARQUET_BLOCK = 60_000
 BYTES_PER_PARQUET_BLOCK = 32_000_000
 # What raw.events keeps of an amount: more would be rounded.
 DECIMALS_OF_AMOUNTS = 4
