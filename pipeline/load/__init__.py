@@ -60,7 +60,7 @@ HELD_BYTES_PER_BYTE_OF_COLUMNS = 2
 # How much is handed to the engine at once.
 STAGED_BYTES = 64_000_000
 # Of what goes straight into raw.events more, so that few of its row groups are begun and not filled.
-STAGED_BYTES_OF_COLUMNS = 128_000_000
+STAGED_BYTES_OF_COLUMNS = 192_000_000
 
 
 @dataclass(frozen=True)
