@@ -11,21 +11,35 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import numpy
 import pyarrow
 
 from pipeline.errors import VitalsError
+from pipeline.load.deciding import find_contested_keys
 from pipeline.load.landing import LandingFile, files_to_load, find_files, notices
-from pipeline.load.mapping import check_columns, check_mapping, rows_statement, wanted_columns
-from pipeline.load.reading import Block, Layout, Reading
+from pipeline.load.mapping import (
+    certain_rows_statement,
+    check_columns,
+    check_mapping,
+    key_columns,
+    keys_statement,
+    repeating_columns,
+    rows_statement,
+    uncertain_rows_statement,
+    wanted_columns,
+)
+from pipeline.load.reading import Block, Layout, Reading, looked_at
 from pipeline.load.storing import (
     LEDGER_COUNTS,
     begin_batch,
     create_tables,
     end_batches,
+    is_late,
     store_batch,
+    store_uncertain_rows,
     undo_loads,
 )
 from pipeline.settings import Source
@@ -41,8 +55,12 @@ BATCH_BYTES = 200_000_000
 FILES_PER_BATCH = 2_000
 UNPACKED_BYTES_PER_BYTE = {"jsonl": 1, "csv": 1, "parquet": 10, "xlsx": 10}
 UNPACKED_BYTES_PER_GZIP_BYTE = 10
+# Of files whose keys are read first hardly more than the keys is held.
+HELD_BYTES_PER_BYTE_OF_COLUMNS = 2
 # How much is handed to the engine at once.
 STAGED_BYTES = 64_000_000
+# Of what goes straight into raw.events more, so that few of its row groups are begun and not filled.
+STAGED_BYTES_OF_COLUMNS = 192_000_000
 
 
 @dataclass(frozen=True)
@@ -72,11 +90,16 @@ def load_landing(warehouse: Warehouse, workspace: Workspace, progress: Progress 
     try:
         return _load(warehouse, workspace, meter)
     except duckdb.Error as error:
-        said = str(error).splitlines()[0].rstrip(".")
+        said = str(_first_error(error)).splitlines()[0].rstrip(".")
         raise VitalsError(
             f"loading {meter.doing} failed in {warehouse.path}: {said}. Nothing of the files in work was "
             "kept: remove the cause and run the command again."
         ) from None
+
+
+def _first_error(error: BaseException) -> BaseException:
+    """The error that made the engine refuse all that came after it."""
+    return _first_error(error.__context__) if isinstance(error.__context__, duckdb.Error) else error
 
 
 def _load(warehouse: Warehouse, workspace: Workspace, meter: _Meter) -> LoadReport:
@@ -144,20 +167,63 @@ class _Batch:
         self._files = files
         self._meter = meter
         self._digests: list[str] = []
-        self._statements: dict[tuple[str, Layout], str] = {}
+        self._stage_rows: Callable[[Source, Layout, int], None] = self._stage_all
         self._held: list[pyarrow.RecordBatch] = []
         self._held_bytes = 0
+        self._staged_bytes = STAGED_BYTES
         self._held_as: tuple[Source, Layout, pyarrow.Schema] | None = None
 
     def load(self, first_load_id: int, lateness_limit_days: int) -> list[dict[str, int]]:
         """Read, map and store all files. Returns the counts of each."""
         started = time.perf_counter()
         begin_batch(self._warehouse)
+        if all(map(_is_read_by_columns, self._files)):
+            counts = self._load_by_columns(first_load_id, lateness_limit_days, started)
+        else:
+            self._read_all()
+            sources = list({file.source.name: file.source for file in self._files}.values())
+            ledger = self._ledger(first_load_id)
+            counts = store_batch(self._warehouse, ledger, sources, lateness_limit_days, started)
+        for file, count in zip(self._files, counts, strict=True):
+            if count["rows_rejected"] == count["rows_read"] > 0:
+                self._said.setdefault("all rows rejected", []).append(file.name)
+        return counts
+
+    def _load_by_columns(
+        self, first_load_id: int, lateness_limit_days: int, started: float
+    ) -> list[dict[str, int]]:
+        """Read the keys of all files first, so that rows whose key is theirs alone need not be held."""
+        self._stage_rows, self._staged_bytes = self._stage_keys, STAGED_BYTES_OF_COLUMNS
+        for number, file in enumerate(self._files):
+            self._meter.tell(file, 0.0)
+            for block in Reading(file, frozenset()).blocks(key_columns(file.source)):
+                # Without these columns the file is refused when it is read in whole.
+                if key_columns(file.source) <= {*block.layout.columns}:
+                    self._hold(number, file, block)
+        self._stage()
+        find_contested_keys(self._warehouse)
+        late = is_late(lateness_limit_days)
+
+        def stage(source: Source, layout: Layout, rows: int) -> None:
+            certain = self._warehouse.value(certain_rows_statement(source, layout, first_load_id, late))
+            if certain < rows:
+                self._warehouse.run(uncertain_rows_statement(source, layout))
+
+        self._stage_rows = stage
+        with self._warehouse.transaction():
+            self._read_all()
+            ledger = self._ledger(first_load_id)
+            return store_uncertain_rows(self._warehouse, ledger, lateness_limit_days, started)
+
+    def _read_all(self) -> None:
         for number, file in enumerate(self._files):
             self._read(number, file)
             self._meter.bytes_done += file.bytes
         self._stage()
-        ledger = [
+
+    def _ledger(self, first_load_id: int) -> list[dict[str, Any]]:
+        """The ledger rows of the files that were read, without counts."""
+        return [
             {
                 "load_id": first_load_id + number,
                 "source": file.source.name,
@@ -168,16 +234,10 @@ class _Batch:
             }
             for number, (file, digest) in enumerate(zip(self._files, self._digests, strict=True))
         ]
-        sources = {file.source.name: file.source for file in self._files}
-        counts = store_batch(self._warehouse, ledger, list(sources.values()), lateness_limit_days, started)
-        for file, count in zip(self._files, counts, strict=True):
-            if count["rows_rejected"] == count["rows_read"] > 0:
-                self._said.setdefault("all rows rejected", []).append(file.name)
-        return counts
 
     def _read(self, number: int, file: LandingFile) -> None:
         self._meter.tell(file, 0.0)
-        reading = Reading(file, frozenset(wanted_columns(file.source)))
+        reading = Reading(file, frozenset(wanted_columns(file.source)), repeating_columns(file.source))
         said = []
         for place, block in enumerate(reading.blocks()):
             if place == 0 and block.layout.columns:
@@ -196,7 +256,7 @@ class _Batch:
         numbers = pyarrow.array(numpy.full(block.rows.num_rows, number), pyarrow.int32())
         self._held.append(block.rows.append_column("file_number", numbers))
         self._held_bytes += block.rows.nbytes
-        if self._held_bytes > STAGED_BYTES:
+        if self._held_bytes > self._staged_bytes:
             self._stage()
 
     def _stage(self) -> None:
@@ -204,12 +264,23 @@ class _Batch:
         if self._held_as is None or not self._held:
             return
         source, layout, _ = self._held_as
-        key = (source.name, layout)
-        if key not in self._statements:
-            self._statements[key] = rows_statement(source, layout)
-        with self._warehouse.registered("load_block", pyarrow.Table.from_batches(self._held)):
-            self._warehouse.run(self._statements[key])
+        rows = pyarrow.Table.from_batches(self._held)
         self._held, self._held_bytes = [], 0
+        with self._warehouse.registered("load_block", rows):
+            self._stage_rows(source, looked_at(layout, rows), rows.num_rows)
+
+    def _stage_all(self, source: Source, layout: Layout, _: int) -> None:
+        self._warehouse.run(rows_statement(source, layout))
+
+    def _stage_keys(self, source: Source, layout: Layout, _: int) -> None:
+        self._warehouse.run(keys_statement(source, layout))
+
+
+def _is_read_by_columns(file: LandingFile) -> bool:
+    """Whether the keys of a file can be read without its other columns, and each row can be an event."""
+    source = file.source
+    are_rows_events = source.group is None and (not source.id_columns or source.equal_rows_are_duplicates)
+    return file.format == "parquet" and are_rows_events and bool(key_columns(source))
 
 
 def _batches(files: tuple[LandingFile, ...]) -> Iterator[list[LandingFile]]:
@@ -227,5 +298,7 @@ def _batches(files: tuple[LandingFile, ...]) -> Iterator[list[LandingFile]]:
 
 
 def _unpacked_bytes(file: LandingFile) -> int:
+    if _is_read_by_columns(file):
+        return file.bytes * HELD_BYTES_PER_BYTE_OF_COLUMNS
     is_gzip = file.name.endswith(".gz")
     return file.bytes * (UNPACKED_BYTES_PER_GZIP_BYTE if is_gzip else UNPACKED_BYTES_PER_BYTE[file.format])

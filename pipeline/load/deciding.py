@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from pipeline.load.expressions import decimal_text, json_text, literal
+from pipeline.load.mapping import EVENT_KEY
 from pipeline.settings import EVENT_COLUMNS, Source
 from pipeline.warehouse import Warehouse
 
@@ -198,12 +199,21 @@ def judge_events_that_came_before(warehouse: Warehouse, first_load_id: int) -> N
     """)
 
 
-def find_duplicates(warehouse: Warehouse) -> None:
-    """Of candidates and stored events with one event_id and UTC date, let one stand.
+def collect_keys(warehouse: Warehouse) -> None:
+    """The keys of the candidates that are in `load_rows`."""
+    warehouse.run(f"""
+        insert into load_keys
+        select {EVENT_KEY}, cast(occurred_at as date)
+        from load_rows
+        where reason is null and rowid not in (select row_id from load_verdicts)
+    """)
 
-    The earliest received_at wins, then the smallest content hash, then the source; only where all of these
-    are equal does the order of files decide, and then it decides nothing but the load_id. Stored events that
-    lose are listed in `load_replaced`.
+
+def find_contested_keys(warehouse: Warehouse) -> None:
+    """Of the keys in `load_keys`, those that come up twice or that a stored event has: `load_contested`.
+
+    Stored events with such a key are put aside in `load_stored`. Only these and the candidates with these
+    keys have to be compared: in clean input few.
     """
     warehouse.run("""
         create or replace temp table load_stored (
@@ -211,48 +221,57 @@ def find_duplicates(warehouse: Warehouse) -> None:
             content_hash varchar
         )
     """)
-    # A view, so that rows are read where they are and row ids stay what they are.
-    warehouse.run("""
-        create or replace temp view load_candidates as
-        select *, rowid as row_id, cast(occurred_at as date) as occurred_date
-        from load_rows
-        where reason is null and rowid not in (select row_id from load_verdicts)
-    """)
+    is_in_range = "occurred_at >= cast($first as timestamp) and occurred_at < cast($end as timestamp)"
     for first, last in _date_ranges(warehouse):
+        bounds = {"first": first, "end": last + timedelta(days=1)}
+        if not warehouse.value(f"select exists (from raw.events where {is_in_range})", bounds):
+            continue
         warehouse.run(
             f"""
             insert into load_stored
             select
                 rowid, event_id, cast(occurred_at as date), received_at, source, {_content_hash("events")}
             from raw.events
-            where occurred_at >= cast(? as timestamp) and occurred_at < cast(? as timestamp)
-                and exists (
-                    select 1
-                    from load_candidates
-                    where load_candidates.event_id = events.event_id
-                        and load_candidates.occurred_date = cast(events.occurred_at as date)
+            where {is_in_range}
+                and {EVENT_KEY} in (
+                    select event_key
+                    from load_keys
+                    where occurred_date >= cast($first as date) and occurred_date < cast($end as date)
                 )
             """,
-            [first, last + timedelta(days=1)],
+            bounds,
         )
+    warehouse.run("""
+        insert into load_contested
+        select event_key
+        from load_keys
+        group by event_key
+        having count(*) > 1
+        union
+        select hash(event_id, occurred_date) as event_key
+        from load_stored
+    """)
+
+
+def find_duplicates(warehouse: Warehouse) -> None:
+    """Of candidates and stored events with one event_id and UTC date, let one stand.
+
+    The earliest received_at wins, then the smallest content hash, then the source; only where all of these
+    are equal does the order of files decide, and then it decides nothing but the load_id. Stored events that
+    lose are listed in `load_replaced`.
+    """
     warehouse.run(f"""
         create or replace temp table load_ranked as
         with
-        contested_ids as (
-            select event_id, occurred_date
-            from load_candidates
-            group by all
-            having count(*) > 1
-            union
-            select event_id, occurred_date
-            from load_stored
-        ),
         contenders as (
             select
-                row_id, cast(null as bigint) as stored_row, event_id, occurred_date, received_at,
-                {_content_hash("load_candidates")} as content_hash, source, file_number, line_number
-            from load_candidates
-            inner join contested_ids using (event_id, occurred_date)
+                rowid as row_id, cast(null as bigint) as stored_row, event_id,
+                cast(occurred_at as date) as occurred_date, received_at,
+                {_content_hash("load_rows")} as content_hash, source, file_number, line_number
+            from load_rows
+            where reason is null
+                and {EVENT_KEY} in (select event_key from load_contested)
+                and rowid not in (select row_id from load_verdicts)
             union all by name
             select *, -1 as file_number
             from load_stored
@@ -286,7 +305,7 @@ def _date_ranges(warehouse: Warehouse) -> list[tuple[date, date]]:
         row[0]
         for row in warehouse.rows("""
             select distinct occurred_date
-            from load_candidates
+            from load_keys
             order by occurred_date
         """)
     ]

@@ -13,6 +13,10 @@ CLOCK = r"[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
 OFFSET = "[-+](0[0-9]|1[0-4])(:?[0-5][0-9])?"
 ZONE = "[A-Za-z][A-Za-z0-9_+/-]*"
 SNAKE_CASE = "[a-z0-9]+(_[a-z0-9]+)*"
+# Kinds of columns (see pipeline.load.reading) whose texts have no white space around them and are not empty.
+TIME_KINDS = ("time", "instant", "nanosecond time", "nanosecond instant")
+FLOAT_KINDS = ("float", "double")
+TRIMMED_KINDS = ("clean", "names", "date", "decimal", "integer", *TIME_KINDS, *FLOAT_KINDS)
 
 
 def literal(text: str) -> str:
@@ -28,13 +32,13 @@ def pointer(column: str) -> str:
 
 def text_of_cell(column: str, kind: str) -> str:
     """A column of a table as text, the same for a value whatever the format of the file."""
-    if kind == "text":
-        return f"nullif({column}, '')"
-    if kind == "time":
+    if kind in ("clean", "names", "text"):
+        return f"nullif({column}, '')" if kind == "text" else column
+    if kind in TIME_KINDS:
         return f"replace(cast({column} as varchar), ' ', 'T')"
     if kind == "date":
         return f"cast({column} as varchar) || 'T00:00:00'"
-    if kind == "float":
+    if kind in FLOAT_KINDS:
         return f"""case
             when isnan({column}) then null
             when abs({column}) < 1e15 and trunc({column}) = {column}
@@ -44,6 +48,11 @@ def text_of_cell(column: str, kind: str) -> str:
     if kind == "nested":
         return f"cast(to_json({column}) as varchar)"
     return f"cast({column} as varchar)"
+
+
+def given_cell(column: str, kind: str) -> str:
+    """A column of a table that is no text, NULL where its text would be."""
+    return f"case when not isnan({column}) then {column} end" if kind in FLOAT_KINDS else column
 
 
 def trimmed(value: str) -> str:
@@ -95,6 +104,48 @@ def utc_time(text: str, zone: str, format_: str | None) -> str:
     elif zone != "UTC":
         parsed = f"{parsed} at time zone {literal(zone)} at time zone 'UTC'"
     return f"coalesce({parsed}, case when {text}[11] = 'T' then {iso} end)"
+
+
+def utc_time_of_cell(column: str, kind: str, zone: str) -> str | None:
+    """A column of times as a UTC timestamp, as `utc_time` of its text gives it; None where only that does.
+
+    Of years that ISO 8601 does not write with four digits no text is readable.
+    """
+    if kind not in TIME_KINDS:
+        return None
+    has_zone, has_nanoseconds = kind.endswith("instant"), kind.startswith("nanosecond")
+    moment = f"({column} at time zone 'UTC')" if has_zone else column
+    if has_nanoseconds:
+        # Cut as of a text, where a cast would round; `//` cuts the same way from 1970 on only.
+        moment = f"""case
+            when {moment} between timestamp_ns '1970-01-01' and timestamp_ns '2261-12-31'
+                then make_timestamp(epoch_ns({moment}) // 1000)
+            else try_cast(cast({moment} as varchar) as timestamp)
+        end"""
+    else:
+        moment = f"try_cast({moment} as timestamp)"
+    is_readable = f"{moment} between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'"
+    if zone != "UTC" and not has_zone:
+        moment = f"{moment} at time zone {literal(zone)} at time zone 'UTC'"
+    return f"case when {is_readable} then {moment} end"
+
+
+def amount_of_cell(column: str, kind: str) -> str | None:
+    """A column of numbers as raw.events keeps amounts, as its text gives them; None where only that does."""
+    if kind in ("integer", "decimal"):
+        return f"try_cast({column} as decimal(18, 4))"
+    if kind == "double":
+        # A float is written as the shortest text that gives it: of at most four decimals and fifteen digits
+        # that is exactly the number of ten-thousandths.
+        parts = f"round({column} * 10000)"
+        exact = f"cast(cast({parts} as bigint) as decimal(15, 0)) * 0.0001"
+        text = number(text_of_cell(column, kind), "decimal(38, 12)")
+        return f"""case
+            when {column} is null or isnan({column}) then null
+            when abs({column}) < 1e11 and {parts} / 10000 = {column} then {exact}
+            else try_cast({text} as decimal(18, 4))
+        end"""
+    return None
 
 
 def snake_case(text: str) -> str:

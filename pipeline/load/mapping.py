@@ -12,8 +12,11 @@ import duckdb
 
 from pipeline.errors import UsageError, VitalsError
 from pipeline.load.expressions import (
+    TRIMMED_KINDS,
+    amount_of_cell,
     comma_separated,
     decimal_text,
+    given_cell,
     json_object,
     json_text,
     literal,
@@ -24,9 +27,10 @@ from pipeline.load.expressions import (
     text_of_cell,
     trimmed,
     utc_time,
+    utc_time_of_cell,
 )
 from pipeline.load.reading import Layout
-from pipeline.settings import ColumnMapping, Source
+from pipeline.settings import EVENT_COLUMNS, ColumnMapping, Source
 from pipeline.warehouse import Warehouse
 
 # spec: https://segment.com/docs/connections/spec/
@@ -57,11 +61,32 @@ TEXT_COLUMNS = (
 )
 OBJECT_COLUMNS = ("properties", "traits")
 TIME_COLUMNS = ("occurred_at", "received_at")
+# Of whose values there are many fewer than events.
+REPEATING_COLUMNS = (
+    "event_type",
+    "event_name",
+    "user_id",
+    "account_id",
+    "channel",
+    "platform",
+    "device",
+    "page_path",
+    "referrer",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "currency",
+)
 MOST_FACTORS = 4
 # Eighteen digits before the point: sums over a hundred million rows stay exact within 38.
 NUMBER_TYPE = "decimal(30, 12)"
 
 CONSTANTS_OF_JSON = ("true", "false", "NaN", "Infinity", "-Infinity")
+# What tells events apart, as a number: two events may share it, one event never has two.
+EVENT_KEY = "hash(event_id, cast(occurred_at as date))"
+JOIN_WITH_CONTESTED_KEYS = f"left join load_contested on load_contested.event_key = {EVENT_KEY}"
+# In one expression, so that the engine does not judge the rows a second time to filter them before the join.
+IS_UNCERTAIN = "case when load_contested.event_key is not null then true else reason is not null end"
 # How JSON text begins that is neither a text, a finite number nor null.
 WRONG_JSON = r"^([\[{tfNI]|-I)"
 
@@ -133,9 +158,38 @@ def check_columns(file_name: str, source: Source, layout: Layout) -> list[str]:
     return [f"columns not mapped and left out ({', '.join(unknown)})"] if unknown else []
 
 
+def key_columns(source: Source) -> frozenset[str]:
+    """The columns of the source that say which event a row is: its id and its date."""
+    mappings = [source.columns[target] for target in ("event_id", "occurred_at") if target in source.columns]
+    return frozenset(
+        {*source.id_columns, *(column for mapping in mappings for column in mapping.source_columns())}
+    )
+
+
+def repeating_columns(source: Source) -> frozenset[str]:
+    """The columns of the source that hold few different texts."""
+    mappings = [source.columns[target] for target in REPEATING_COLUMNS if target in source.columns]
+    return frozenset(column for mapping in mappings for column in mapping.source_columns())
+
+
 def rows_statement(source: Source, layout: Layout) -> str:
-    """The statement that maps the rows of `load_block` and inserts them, by name."""
+    """The statement that maps the rows of `load_block` and inserts them into `load_rows` or `load_lines`."""
     return _Statement(source, layout).text()
+
+
+def keys_statement(source: Source, layout: Layout) -> str:
+    """The statement that inserts the keys of a block into `load_keys`; it needs the key columns only."""
+    return _Statement(source, layout).keys_text()
+
+
+def certain_rows_statement(source: Source, layout: Layout, first_load_id: int, is_late: str) -> str:
+    """The statement that inserts the rows on which nothing is left to decide into raw.events."""
+    return _Statement(source, layout).certain_text(first_load_id, is_late)
+
+
+def uncertain_rows_statement(source: Source, layout: Layout) -> str:
+    """The statement that inserts the other rows into `load_rows`: no events, or ids that come up again."""
+    return _Statement(source, layout).uncertain_text()
 
 
 class _Statement:
@@ -145,7 +199,10 @@ class _Statement:
         self.source = source
         self.layout = layout
         self.is_json = not layout.columns
-        self.wanted = tuple(wanted_columns(source))
+        # A block of keys has not all of them.
+        self.wanted = tuple(
+            column for column in wanted_columns(source) if self.is_json or column in layout.columns
+        )
         revenue = source.columns.get("revenue")
         self.factors = tuple(dict.fromkeys(revenue.product_of or ())) if revenue else ()
         self.sums = source.group.sums if source.group else {}
@@ -166,6 +223,62 @@ class _Statement:
         target = "load_lines" if self.source.group else "load_rows"
         return f"""
             insert into {target} by name
+            {self.judged_rows()}
+            select {comma_separated(self.results())}
+            from judged_rows
+        """
+
+    def keys_text(self) -> str:
+        mapping = self.source.columns.get("event_id")
+        event_id = self.hashed_id() if self.source.id_columns else self.text_of(mapping)
+        occurred_at_given, occurred_at = self.time("occurred_at")
+        return f"""
+            insert into load_keys by name
+            with
+            valued_rows as (
+                select *, {comma_separated(self.values())}
+                from load_block
+            ),
+            trimmed_rows as (
+                select *, {comma_separated([self.text_and_name(column) for column in self.wanted])}
+                from valued_rows
+            ),
+            mapped_rows as (
+                select
+                    {event_id} as event_id, {occurred_at_given} as occurred_at_given,
+                    {occurred_at} as occurred_at
+                from trimmed_rows
+            )
+            select {EVENT_KEY} as event_key, cast(occurred_at as date) as occurred_date
+            from mapped_rows
+            where event_id is not null and not ({outside_the_calendar("occurred_at")})
+        """
+
+    def certain_text(self, first_load_id: int, is_late: str) -> str:
+        columns = ", ".join(EVENT_COLUMNS)
+        return f"""
+            insert into raw.events by name
+            {self.judged_rows()}
+            select
+                {columns}, {literal(self.source.name)} as source, file_number + {first_load_id} as load_id,
+                {is_late} as is_late
+            from judged_rows
+            {JOIN_WITH_CONTESTED_KEYS}
+            where not {IS_UNCERTAIN}
+        """
+
+    def uncertain_text(self) -> str:
+        return f"""
+            insert into load_rows by name
+            {self.judged_rows()}
+            select {comma_separated(self.results())}
+            from judged_rows
+            {JOIN_WITH_CONTESTED_KEYS}
+            where {IS_UNCERTAIN}
+        """
+
+    def judged_rows(self) -> str:
+        return f"""
             with
             read_rows as (
                 {self.read_rows()}
@@ -187,7 +300,7 @@ class _Statement:
             timed_rows as (
                 select
                     * exclude (received_at),
-                    coalesce(received_at, case when received_at_text is null then occurred_at end)
+                    coalesce(received_at, case when received_at_given is null then occurred_at end)
                         as received_at
                 from mapped_rows
             ),
@@ -195,8 +308,6 @@ class _Statement:
                 select *, case {" ".join(self.reasons())} end as reason
                 from timed_rows
             )
-            select {comma_separated(self.results())}
-            from judged_rows
         """
 
     # -- reading -----------------------------------------------------------------------------------------
@@ -232,8 +343,12 @@ class _Statement:
     def text_in_file(self, column: str) -> str:
         if self.is_json:
             return f"found[{self.wanted.index(column) + 1}]"
+        return text_of_cell(*self.cell(column))
+
+    def cell(self, column: str) -> tuple[str, str]:
+        """The name of a table's column in the block, and its kind."""
         place = self.layout.columns.index(column)
-        return text_of_cell(f"column_{place}", self.layout.kinds[place])
+        return f"column_{place}", self.layout.kinds[place]
 
     def value(self, column: str) -> str:
         return f"value_{self.wanted.index(column)}"
@@ -241,7 +356,7 @@ class _Statement:
     def texts(self) -> list[str]:
         """Per wanted column its text without white space around it; per factor and number its number."""
         width, scale = self.factor_type()
-        texts = [f"{trimmed(self.value(column))} as {self.trimmed(column)}" for column in self.wanted]
+        texts = [self.text_and_name(column) for column in self.wanted]
         texts += [
             f"{number(self.trimmed(column), f'decimal({width}, {scale})')} as factor_{place}"
             for place, column in enumerate(self.factors)
@@ -250,6 +365,11 @@ class _Statement:
             f"{number(self.trimmed(column), NUMBER_TYPE)} as number_{place}"
             for place, column in enumerate(self.numbers)
         ]
+
+    def text_and_name(self, column: str) -> str:
+        value = self.value(column)
+        is_trimmed = not self.is_json and self.cell(column)[1] in TRIMMED_KINDS
+        return f"{value if is_trimmed else trimmed(value)} as {self.trimmed(column)}"
 
     def trimmed(self, column: str) -> str:
         return f"text_{self.wanted.index(column)}"
@@ -285,14 +405,13 @@ class _Statement:
         default = " ".join(
             f"when {literal(call)} then {literal(name)}" for call, name in NAME_OF_CALL.items() if name
         )
-        mapped["event_name"] = f"coalesce({snake_case('name_given')}, case call {default} end)"
+        name_cell = self.typed_cell(columns.get("event_name"))
+        is_name = name_cell is not None and name_cell[1] == "names"
+        name = "name_given" if is_name else snake_case("name_given")
+        mapped["event_name"] = f"coalesce({name}, case call {default} end)"
         for column in TIME_COLUMNS:
-            mapping = columns.get(column)
-            mapped[f"{column}_text"] = self.text_of(mapping)
-            mapped[column] = utc_time(
-                f"{column}_text", self.source.time_zone, mapping.format if mapping else None
-            )
-        mapped["revenue_text"], mapped["amount"] = self.amount()
+            mapped[f"{column}_given"], mapped[column] = self.time(column)
+        mapped["revenue_given"], mapped["amount"] = self.amount()
         mapped["revenue"] = "try_cast(amount as decimal(18, 4))"
         for column in OBJECT_COLUMNS:
             mapping = columns.get(column)
@@ -333,6 +452,23 @@ class _Statement:
         is_changed = mapping.remove_suffix or mapping.when_prefix is not None
         return f"nullif({text}, '')" if is_changed else text
 
+    def typed_cell(self, mapping: ColumnMapping | None) -> tuple[str, str] | None:
+        """The column and kind of a table that a mapping takes as it is; None where it is changed as text."""
+        if self.is_json or mapping is None or mapping.from_ is None:
+            return None
+        is_changed = mapping.remove_suffix or mapping.when_prefix is not None or mapping.format is not None
+        return None if is_changed else self.cell(mapping.from_)
+
+    def time(self, column: str) -> tuple[str, str]:
+        """What is given for a time, NULL where nothing is; and, in its words, the time in UTC or NULL."""
+        mapping = self.source.columns.get(column)
+        cell = self.typed_cell(mapping)
+        typed = utc_time_of_cell(*cell, self.source.time_zone) if cell else None
+        if cell and typed:
+            return cell[0], typed
+        format_ = mapping.format if mapping else None
+        return self.text_of(mapping), utc_time(f"{column}_given", self.source.time_zone, format_)
+
     def hashed_id(self) -> str:
         values = ", ".join(map(self.trimmed, self.source.id_columns))
         return (
@@ -341,11 +477,14 @@ class _Statement:
         )
 
     def amount(self) -> tuple[str, str]:
-        """Revenue as a text that is NULL where none is given, and as an exact number that may be NULL."""
+        """What is given for revenue, NULL where nothing is, and it as an exact number that may be NULL."""
         mapping = self.source.columns.get("revenue")
         if mapping is None or mapping.product_of is None:
-            text = self.text_of(mapping)
-            return text, number("revenue_text", "decimal(38, 12)")
+            cell = self.typed_cell(mapping) if self.source.group is None else None
+            typed = amount_of_cell(*cell) if cell else None
+            if cell and typed:
+                return given_cell(*cell), typed
+            return self.text_of(mapping), number("revenue_given", "decimal(38, 12)")
         given = ", ".join(map(self.trimmed, mapping.product_of))
         product = " * ".join(f"factor_{self.factors.index(column)}" for column in mapping.product_of)
         return f"coalesce({given})", f"cast({product} as decimal(38, 12))"
@@ -433,15 +572,15 @@ class _Statement:
             )
         )
         when.append(("event_name is null", f"{_origin(columns, 'event_name')} empty: no event name"))
-        when.append(("occurred_at_text is null", f"{_origin(columns, 'occurred_at')} empty: no time"))
+        when.append(("occurred_at_given is null", f"{_origin(columns, 'occurred_at')} empty: no time"))
         for column in TIME_COLUMNS:
             origin = _origin(columns, column)
             when.append(
-                (f"{column}_text is not null and {column} is null", f"{origin} is not a readable time")
+                (f"{column}_given is not null and {column} is null", f"{origin} is not a readable time")
             )
             when.append(
                 (
-                    f"{column} < timestamp '1970-01-01' or {column} >= timestamp '2201-01-01'",
+                    outside_the_calendar(column),
                     f"{origin} lies outside the years 1970 to 2200",
                 )
             )
@@ -452,7 +591,10 @@ class _Statement:
             )
         )
         when.append(
-            ("revenue_text is not null and revenue is null", f"{_origin(columns, 'revenue')} is not a number")
+            (
+                "revenue_given is not null and revenue is null",
+                f"{_origin(columns, 'revenue')} is not a number",
+            )
         )
         for column in OBJECT_COLUMNS:
             when.append(
@@ -501,6 +643,11 @@ class _Statement:
             for place, (column, kind) in enumerate(zip(self.layout.columns, self.layout.kinds, strict=True))
         )
         return f"coalesce(line, cast(json_object({members}) as varchar))"
+
+
+def outside_the_calendar(column: str) -> str:
+    """SQL for: a time that is given lies outside the years of any event."""
+    return f"{column} < timestamp '1970-01-01' or {column} >= timestamp '2201-01-01'"
 
 
 def _origin(columns: dict[str, ColumnMapping], column: str) -> str:

@@ -16,24 +16,35 @@ import codecs
 import gzip
 import hashlib
 import io
+import re
 import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, BinaryIO
 
 import numpy
 import pyarrow
+import pyarrow.compute
 import pyarrow.parquet
 import python_calamine
 
 from pipeline.errors import VitalsError
+from pipeline.load.expressions import SNAKE_CASE
 from pipeline.load.landing import LandingFile, check_unchanged
 from pipeline.load.tables import UnreadableFileError, csv_records, sheet_records, sniffed_header
 
 BLOCK_BYTES = 8_000_000
 ROWS_PER_BLOCK = 20_000
+# Columns are read in long blocks, but where the rows are so large that these would not fit into memory.
+ROWS_PER_PARQUET_BLOCK = 60_000
+BYTES_PER_PARQUET_BLOCK = 32_000_000
+# What raw.events keeps of an amount: more would be rounded.
+DECIMALS_OF_AMOUNTS = 4
+# There are few names of events; more texts than this are not looked through for it.
+MOST_NAMES = 1_000
 # A longer line is no event; what is kept of it is its beginning.
 LONGEST_LINE_BYTES = 16_000_000
 UNREADABLE = (
@@ -52,8 +63,10 @@ UNREADABLE = (
 class Layout:
     """How the rows of a block are to be understood.
 
-    `columns` are the names in the file, `kinds` how to make text of each: text, time, date, float, nested,
-    other. Both are empty for JSON lines.
+    `columns` are the names in the file, `kinds` what each holds: text, clean (texts without white space
+    around them, none of them empty), names (clean texts in snake_case), time, instant (a time with a zone),
+    nanosecond time, nanosecond instant, date, float, double, integer, decimal (of at most four places),
+    nested, other. Both are empty for JSON lines.
     """
 
     columns: tuple[str, ...] = ()
@@ -73,23 +86,33 @@ class Block:
 
 
 class Reading:
-    """One file, read once. After the last block `sha256` is known, and what is to be `said` of it."""
+    """One file, read once. After the last block `sha256` is known, and what is to be `said` of it.
 
-    def __init__(self, file: LandingFile, wanted_columns: frozenset[str]) -> None:
+    `repeating_columns` of Parquet hold few different texts, which are handed on as a dictionary.
+    """
+
+    def __init__(
+        self,
+        file: LandingFile,
+        wanted_columns: frozenset[str],
+        repeating_columns: frozenset[str] = frozenset(),
+    ) -> None:
         self.file = file
         self.wanted_columns = wanted_columns
+        self.repeating_columns = repeating_columns
         self.sha256 = ""
         self.said: list[str] = []
 
-    def blocks(self) -> Iterator[Block]:
+    def blocks(self, only_columns: frozenset[str] | None = None) -> Iterator[Block]:
         """The rows in the order of the file; a table has at least one block, so that its columns are seen.
 
-        Raises VitalsError naming the file where it cannot be read to its end.
+        Of Parquet `only_columns` are read, where they are given. Raises VitalsError naming the file where it
+        cannot be read to its end.
         """
         read = {
             "jsonl": self._json_lines,
             "csv": self._csv,
-            "parquet": self._parquet,
+            "parquet": partial(self._parquet, only_columns=only_columns),
             "xlsx": self._xlsx,
         }[self.file.format]
         try:
@@ -142,17 +165,26 @@ class Reading:
             self.said.append(f"not UTF-8, read as {name}")
         return encoding
 
-    def _parquet(self, stream: _HashingStream) -> Iterator[Block]:
-        stream.drain()
-        parquet = pyarrow.parquet.ParquetFile(stream.raw)
+    def _parquet(self, stream: _HashingStream, only_columns: frozenset[str] | None) -> Iterator[Block]:
+        if only_columns is None:
+            stream.drain()
+        parquet = pyarrow.parquet.ParquetFile(stream.raw, read_dictionary=sorted(self.repeating_columns))
         fields = list(parquet.schema_arrow)
-        layout = Layout(
-            self._column_names([field.name for field in fields]), tuple(_kind(field.type) for field in fields)
-        )
+        columns = self._column_names([field.name for field in fields])
+        if only_columns is not None:
+            fields = [field for field in fields if field.name in only_columns]
+            columns = tuple(column for column in columns if column in only_columns)
+        layout = Layout(columns, tuple(_kind(field.type) for field in fields))
         number, rows_total = 1, max(parquet.metadata.num_rows, 1)
         none_yet = [pyarrow.array([], field.type) for field in fields]
         yield Block(layout, _record_batch(numpy.arange(0), {}, none_yet), 0.0)
-        for batch in parquet.iter_batches(batch_size=ROWS_PER_BLOCK):
+        bytes_total = sum(
+            parquet.metadata.row_group(i).total_byte_size for i in range(parquet.num_row_groups)
+        )
+        rows_per_block = BYTES_PER_PARQUET_BLOCK * rows_total // max(bytes_total, 1)
+        rows_per_block = min(max(rows_per_block, ROWS_PER_BLOCK), ROWS_PER_PARQUET_BLOCK)
+        names = None if only_columns is None else list(columns)
+        for batch in parquet.iter_batches(rows_per_block, columns=names):
             # Texts in Parquet are said to be UTF-8; nobody after us looks whether they are.
             batch.validate(full=True)
             numbers = numpy.arange(number, number + batch.num_rows)
@@ -347,22 +379,65 @@ def _record_batch(
 ) -> pyarrow.RecordBatch:
     columns: dict[str, pyarrow.Array] = {"line_number": pyarrow.array(numbers, pyarrow.int64())}
     for name in ("problem", "line"):
-        given = said.get(name)
-        columns[name] = pyarrow.nulls(len(numbers), pyarrow.string()) if given is None else given
+        nothing = pyarrow.nulls(len(numbers), pyarrow.string() if name in said else pyarrow.null())
+        columns[name] = nothing if said.get(name) is None else said[name]
     columns |= {f"column_{place}": value for place, value in enumerate(values)}
     return pyarrow.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
+def looked_at(layout: Layout, rows: pyarrow.Table) -> Layout:
+    """The layout with the kinds `clean` and `names` where the texts of these rows are."""
+    kinds = []
+    for place, kind in enumerate(layout.kinds):
+        chunks = rows.column(f"column_{place}").chunks
+        if kind != "text" or not all(map(_is_clean, chunks)):
+            kinds.append(kind)
+        else:
+            kinds.append("names" if all(map(_are_names, chunks)) else "clean")
+    return replace(layout, kinds=tuple(kinds))
+
+
+def _are_names(texts: pyarrow.Array) -> bool:
+    """Whether all texts of a short dictionary are in snake_case. Of other columns it is not asked."""
+    if not pyarrow.types.is_dictionary(texts.type) or len(texts.dictionary) > MOST_NAMES:
+        return False
+    return all(text is None or re.fullmatch(SNAKE_CASE, text) for text in texts.dictionary.to_pylist())
+
+
+def _is_clean(texts: pyarrow.Array) -> bool:
+    """Whether no text is empty, or begins or ends with a character up to the space."""
+    if pyarrow.types.is_dictionary(texts.type):
+        return _is_clean(texts.dictionary)
+    if len(texts) == texts.null_count:
+        return True
+    if not (pyarrow.types.is_string(texts.type) or pyarrow.types.is_large_string(texts.type)):
+        return False
+    if pyarrow.compute.min(pyarrow.compute.binary_length(texts)).as_py() == 0:
+        return False
+    _, offsets_buffer, text_buffer = texts.buffers()
+    width = numpy.int32 if pyarrow.types.is_string(texts.type) else numpy.int64
+    offsets = numpy.frombuffer(offsets_buffer, width)[texts.offset : texts.offset + len(texts) + 1]
+    letters = numpy.frombuffer(text_buffer, numpy.uint8)
+    starts, ends = offsets[:-1], offsets[1:]
+    if texts.null_count:
+        starts, ends = starts[ends > starts], ends[ends > starts]
+    return bool(letters[starts].min() > ord(" ") and letters[ends - 1].min() > ord(" "))
+
+
 def _kind(type_: pyarrow.DataType) -> str:
-    if pyarrow.types.is_dictionary(type_):
+    types = pyarrow.types
+    if types.is_dictionary(type_):
         return _kind(type_.value_type)
-    if pyarrow.types.is_timestamp(type_):
-        return "time"
-    if pyarrow.types.is_date(type_):
-        return "date"
-    if pyarrow.types.is_floating(type_):
-        return "float"
-    if pyarrow.types.is_nested(type_):
-        return "nested"
-    is_text = pyarrow.types.is_string(type_) or pyarrow.types.is_large_string(type_)
-    return "text" if is_text or pyarrow.types.is_string_view(type_) else "other"
+    if types.is_timestamp(type_):
+        kind = "time" if type_.tz is None else "instant"
+        return f"nanosecond {kind}" if type_.unit == "ns" else kind
+    is_kind = {
+        "text": types.is_string(type_) or types.is_large_string(type_) or types.is_string_view(type_),
+        "date": types.is_date(type_),
+        "double": types.is_float64(type_),
+        "float": types.is_floating(type_),
+        "integer": types.is_integer(type_),
+        "decimal": types.is_decimal(type_) and 0 <= type_.scale <= DECIMALS_OF_AMOUNTS,
+        "nested": types.is_nested(type_),
+    }
+    return next((kind for kind, holds in is_kind.items() if holds), "other")
