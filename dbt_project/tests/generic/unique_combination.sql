@@ -1,8 +1,10 @@
 {#-
     No two rows agree in all of the columns.
-    With weeks_of_run_only, only the weeks built in this run are read.
+    With weeks_of_run_only, only the weeks built in this run are read. With touched_by, a date, only the rows of weeks
+    that the run replaced, and with pairs_of (customer_id or actor_key) also those of whose links changed: the others
+    were tested when they were written.
 -#}
-{% test unique_combination(model, columns, weeks_of_run_only=false) %}
+{% test unique_combination(model, columns, weeks_of_run_only=false, touched_by=none, pairs_of=none) %}
 
 select
     {{ columns | join(", ") }},
@@ -10,6 +12,15 @@ select
 from {{ model }}
 {% if weeks_of_run_only %}
 where review_week in (select review_week from {{ source('ops', 'weeks_to_build') }})
+{% elif touched_by %}
+where
+    {{ on_days_touched(touched_by) }}
+    {% if pairs_of %}
+    or ({{ pairs_of }}, {{ monday_of(touched_by) }}) in (
+        select ({{ pairs_of }}, calendar_week)
+        from {{ ref('int_weeks_relinked') if pairs_of == "actor_key" else ref('int_customer_weeks_of_run') }}
+    )
+    {% endif %}
 {% endif %}
 group by {{ columns | join(", ") }}
 having count(*) > 1
