@@ -32,7 +32,7 @@ def answer_query(workspace: Workspace, sql: str, form: Format, out: BinaryIO) ->
         raise VitalsError(
             f"{workspace.name} has no release yet. Run `vitals run --workspace {workspace.name}` first."
         )
-    connection = open_published(path.resolve())
+    connection = open_published(path.resolve(), workspace.settings.warehouse, workspace.spill_folder)
     try:
         _check_one_select(connection, sql)
         relation = connection.sql(sql)

@@ -17,6 +17,7 @@ import pandas
 import pyarrow
 
 from pipeline.errors import VitalsError
+from pipeline.processes import is_alive
 from pipeline.settings import Warehouse as WarehouseSettings
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
@@ -24,12 +25,18 @@ Parameters = Sequence[Any] | Mapping[str, Any] | None
 SCHEMAS = ("raw", "staging", "intermediate", "features", "scores", "marts", "ops")
 # Published files are read by older DuckDB clients and by the drivers of BI tools.
 PUBLISHED_STORAGE_VERSION = "v1.2.0"
+# Enough to plan any statement; below the least that a run may be given.
+SCRATCH_MEMORY = "100MB"
 
 
 class Warehouse:
     """An open build database. Use as a context manager; every verb works on the same connection."""
 
-    def __init__(self, path: Path, settings: WarehouseSettings) -> None:
+    def __init__(self, path: Path, settings: WarehouseSettings, spill_folder: Path | None = None) -> None:
+        """Open or make the file at `path`; `spill_folder` is by default the folder `spill` beside it.
+
+        Raises VitalsError where another process holds the file, or where it cannot be opened.
+        """
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -45,9 +52,9 @@ class Warehouse:
                 "it is rebuilt from landing."
             ) from None
         self.connection.execute("set global TimeZone = 'UTC'")
-        limit = f"{settings.memory_limit_gigabytes * 1000:.0f}MB"
-        self.connection.execute(f"set global memory_limit = '{limit}'")
-        self.connection.execute(f"set global threads = {settings.threads}")
+        spill_folder = spill_folder or path.parent / "spill"
+        _remove_spill_of_the_dead(spill_folder)
+        _limit(self.connection, settings, spill_folder)
         for schema in SCHEMAS:
             self.connection.execute(f"create schema if not exists {schema}")
 
@@ -121,18 +128,51 @@ class Warehouse:
             self.connection.execute(f"insert into {table} by name select * from rows_to_append")
 
 
+def _limit(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, spill_folder: Path) -> None:
+    """Keep an engine within what review.toml gives it; beyond its memory it spills into the folder.
+
+    The order of rows is left preserved: released tables are then the same bytes from the same input, and it
+    costs memory only while a table is written whole.
+    """
+    connection.execute(f"set global memory_limit = '{_megabytes(settings.memory_limit_gigabytes)}'")
+    connection.execute(f"set global threads = {settings.threads}")
+    escaped = str(spill_folder).replace("'", "''")
+    connection.execute(f"set global temp_directory = '{escaped}'")
+    if settings.spill_gigabytes_at_most is not None:
+        at_most = _megabytes(settings.spill_gigabytes_at_most)
+        connection.execute(f"set global max_temp_directory_size = '{at_most}'")
+
+
+def _megabytes(gigabytes: float) -> str:
+    return f"{max(gigabytes * 1000, 1):.0f}MB"
+
+
+def _remove_spill_of_the_dead(folder: Path) -> None:
+    """What a killed process spilled stays on disk until somebody removes it; its id is in the names."""
+    for path in folder.glob("duckdb_temp_*"):
+        number = path.name.split("_")[2]
+        if number.isdigit() and not is_alive(int(number)):
+            path.unlink(missing_ok=True)
+
+
 def scratch_database() -> duckdb.DuckDBPyConnection:
-    """An empty database in memory, closed to everything outside, on which SQL of a workspace is tried."""
+    """An empty database in memory, closed to everything outside, on which SQL of a workspace is tried.
+
+    It holds no rows: it needs no more than a little memory and nothing to spill into.
+    """
     connection = duckdb.connect(":memory:", config={"threads": 1})
+    connection.execute(f"set memory_limit = '{SCRATCH_MEMORY}'")
+    connection.execute("set temp_directory = ''")
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set enable_external_access = false")
     return connection
 
 
-def open_published(path: Path) -> duckdb.DuckDBPyConnection:
-    """A published warehouse, read-only, closed to everything outside the file."""
+def open_published(path: Path, settings: WarehouseSettings, spill_folder: Path) -> duckdb.DuckDBPyConnection:
+    """A published warehouse, read-only, closed to everything outside the file and the spill folder."""
     connection = duckdb.connect(str(path), read_only=True)
     connection.execute("set TimeZone = 'UTC'")
+    _limit(connection, settings, spill_folder)
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
