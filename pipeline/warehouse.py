@@ -6,25 +6,29 @@ of them open it with the default configuration and the settings below are set on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pandas
-import pyarrow
 
 from pipeline.errors import VitalsError
 from pipeline.processes import is_alive
 from pipeline.settings import Warehouse as WarehouseSettings
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
 SCHEMAS = ("raw", "staging", "intermediate", "features", "scores", "marts", "ops")
 # Published files are read by older DuckDB clients and by the drivers of BI tools.
 PUBLISHED_STORAGE_VERSION = "v1.2.0"
+# How much of a result is in Python at once: about 50 MB of the columns that scoring reads.
+ROWS_AT_ONCE = 50_000
 # Enough to plan any statement; below the least that a run may be given.
 SCRATCH_MEMORY = "100MB"
 
@@ -83,13 +87,18 @@ class Warehouse:
 
     def frame(self, sql: str, parameters: Parameters = None) -> pandas.DataFrame:
         """A result as a DataFrame, decimals as floats: for models and pages, not for accounting."""
-        relation = self.connection.sql(sql, params=parameters or [])
-        # Converted by the engine, which rounds rightly: 1726.04 and not 1726.0400000000002.
-        columns = (
-            f'cast("{name}" as double) as "{name}"' if kind.id == "decimal" else f'"{name}"'
-            for name, kind in zip(relation.columns, relation.types, strict=True)
-        )
-        return relation.project(", ".join(columns)).to_arrow_table().to_pandas()
+        return _plain_numbers(self.connection, sql, parameters).to_arrow_table().to_pandas()
+
+    def batches(self, sql: str, parameters: Parameters = None) -> Iterator[pandas.DataFrame]:
+        """A result as DataFrames of at most ROWS_AT_ONCE rows, decimals as floats, in the order of the query.
+
+        Other statements may run between them; what they write is not seen by this one.
+        """
+        # An open result keeps its connection busy: this one is its own.
+        with self.connection.cursor() as reading:
+            reading.execute("set enable_progress_bar = false")
+            for batch in _plain_numbers(reading, sql, parameters).to_arrow_reader(ROWS_AT_ONCE):
+                yield batch.to_pandas()
 
     def has_table(self, name: str) -> bool:
         schema, table = name.split(".")
@@ -116,16 +125,39 @@ class Warehouse:
         finally:
             self.connection.unregister(name)
 
-    def replace_week(self, table: str, rows: pandas.DataFrame, review_week: date) -> None:
-        """Put `rows` in the place of one week of a table that exists. All of its columns are given."""
-        with self.registered("rows_of_week", rows), self.transaction():
-            self.connection.execute(f"delete from {table} where review_week = ?", [review_week])
-            self.connection.execute(f"insert into {table} by name select * from rows_of_week")
+    def replace_week(
+        self, tables: Sequence[str], batches: Iterable[Mapping[str, pandas.DataFrame]], review_week: date
+    ) -> dict[str, int]:
+        """Put batches of rows, by table, in the place of one week of some tables; how many each got.
+
+        All tables change together or, where a batch fails, none does. All columns of a table are given.
+        """
+        counts = dict.fromkeys(tables, 0)
+        with self.transaction():
+            for table in tables:
+                self.run(f"delete from {table} where review_week = ?", [review_week])
+            for batch in batches:
+                for table, rows in batch.items():
+                    self.append(table, rows)
+                    counts[table] += len(rows)
+        return counts
 
     def append(self, table: str, rows: pandas.DataFrame | pyarrow.Table) -> None:
         """Add rows to a table that exists, by column name."""
         with self.registered("rows_to_append", rows):
             self.connection.execute(f"insert into {table} by name select * from rows_to_append")
+
+
+def _plain_numbers(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters
+) -> duckdb.DuckDBPyRelation:
+    """A result with floats for decimals, made by the engine, which rounds rightly: 1726.04 stays 1726.04."""
+    relation = connection.sql(sql, params=parameters or [])
+    columns = (
+        f'cast("{name}" as double) as "{name}"' if kind.id == "decimal" else f'"{name}"'
+        for name, kind in zip(relation.columns, relation.types, strict=True)
+    )
+    return relation.project(", ".join(columns))
 
 
 def _limit(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, spill_folder: Path) -> None:
