@@ -8,6 +8,7 @@ there was, and what to change.
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import shutil
@@ -15,13 +16,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import BrokenPromiseError, SettingsError, UsageError, VitalsError
+from pipeline.runlog import read_runs
 from pipeline.settings import REVIEW_FILE
 from pipeline.workspace import Workspace
 
-# Least memory, measured (docs/workspaces.md): what the engine holds however small the data is, …
+# Least memory, measured (docs/workspaces.md): what the engine holds however small the data is, what each
+# thread adds, …
 LEAST_GIGABYTES = 0.1
-# … and per thread the buffers of one group of rows (122,880) of the widest table, which cannot be spilled.
 LEAST_GIGABYTES_PER_THREAD = 0.15
+# … and what the widest table adds while it is written, which is never more than a group of rows at once.
+LEAST_GIGABYTES_PER_CUSTOMER = 3e-6
+CUSTOMERS_AT_ONCE = 122_880
 
 # How the gate says that a promise was neither kept nor broken.
 NOT_CHECKED = "could not be checked"
@@ -39,19 +44,22 @@ _MEMORY_FULL_SAID = (
 _FILE_WRITTEN = re.compile(r'(?:write|create|open|truncate)\w* (?:file|directory) \\?"([^"\\]+)\\?"')
 
 
-def least_memory_gigabytes(threads: int) -> float:
-    """Below this no run of so many threads gets to its end, whatever the data. More data may need more."""
-    return round(LEAST_GIGABYTES + LEAST_GIGABYTES_PER_THREAD * threads, 2)
+def least_memory_gigabytes(threads: int, customers: int = 0) -> float:
+    """Below this no run of so many threads and customers gets to its end; long histories may need more."""
+    of_customers = LEAST_GIGABYTES_PER_CUSTOMER * min(customers, CUSTOMERS_AT_ONCE)
+    return math.ceil(100 * (LEAST_GIGABYTES + LEAST_GIGABYTES_PER_THREAD * threads + of_customers)) / 100
 
 
 def check_resources(workspace: Workspace) -> None:
     """Before a run reads or builds anything. Raises SettingsError where [warehouse] cannot carry it."""
     given, file = workspace.settings.warehouse, workspace.folder / REVIEW_FILE
-    least = least_memory_gigabytes(given.threads)
+    customers = _customers_of_last_run(workspace)
+    least = least_memory_gigabytes(given.threads, customers)
     if given.memory_limit_gigabytes < least:
+        counted = f" and {customers:,} customers" if customers else ""
         raise SettingsError(
             f"{file}: warehouse.memory_limit_gigabytes is {given.memory_limit_gigabytes:g}: {given.threads} "
-            f"threads need at least {least:g}. Raise it, or lower warehouse.threads."
+            f"threads{counted} need at least {least:g}. Raise it, or lower warehouse.threads."
         )
     folder = workspace.spill_folder
     try:
@@ -65,6 +73,14 @@ def check_resources(workspace: Workspace) -> None:
             f"{file}: warehouse.spill_folder is {given.spill_folder!r}, which is {folder}: {reason}. Give a "
             "folder in which whoever runs `vitals` may write."
         )
+
+
+def _customers_of_last_run(workspace: Workspace) -> int:
+    """How many customers the newest built week has, by the run log; 0 before the first."""
+    for run in reversed(read_runs(workspace.run_log)):
+        if "features" in run.details:
+            return int(run.details["features"]["customers"])
+    return 0
 
 
 def shortage(

@@ -163,8 +163,8 @@ def _plain_numbers(
 def _limit(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, spill_folder: Path) -> None:
     """Keep an engine within what review.toml gives it; beyond its memory it spills into the folder.
 
-    The order of rows is left preserved: released tables are then the same bytes from the same input, and it
-    costs memory only while a table is written whole.
+    The order of rows stays preserved: the same input then gives the same files, and without it the widest
+    table needed no less memory.
     """
     connection.execute(f"set global memory_limit = '{_megabytes(settings.memory_limit_gigabytes)}'")
     connection.execute(f"set global threads = {settings.threads}")

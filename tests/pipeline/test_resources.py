@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from pipeline.cli import app
 from pipeline.errors import BrokenPromiseError, SettingsError, VitalsError
 from pipeline.resources import check_resources, least_memory_gigabytes, shortage
+from pipeline.runlog import RunLog
 from pipeline.settings import Warehouse as WarehouseSettings
 from pipeline.warehouse import Warehouse
 from pipeline.workspace import WORKSPACES_FOLDER, Workspace
@@ -26,13 +27,13 @@ LARGE_SORT = """
 
 
 def _workspace(folder: Path, warehouse: str) -> Workspace:
-    """A workspace with these lines in the place of the memory limit; it has no data."""
+    """A workspace with two threads and these lines in its section [warehouse]; it has no data."""
     folder.mkdir(exist_ok=True)
     for file in ("events.csv", "playbook.csv"):
         shutil.copyfile(WORKSPACES_FOLDER / "demo" / file, folder / file)
     text = (WORKSPACES_FOLDER / "demo" / "review.toml").read_text(encoding="utf-8")
-    before, _, after = text.partition("memory_limit_gigabytes = 1.2")
-    (folder / "review.toml").write_text(f"{before}{warehouse}{after}", encoding="utf-8")
+    before, heading, _ = text.partition("[warehouse]")
+    (folder / "review.toml").write_text(f"{before}{heading}\nthreads = 2\n{warehouse}\n", encoding="utf-8")
     return Workspace(folder, folder / "data")
 
 
@@ -52,10 +53,20 @@ def test_too_little_memory_is_said_before_anything_is_built(tmp_path: Path) -> N
     assert not workspace.build.exists()
 
 
-def test_more_threads_need_more_memory(tmp_path: Path) -> None:
+def test_more_threads_and_customers_need_more_memory(tmp_path: Path) -> None:
     assert least_memory_gigabytes(1) < least_memory_gigabytes(2) < least_memory_gigabytes(16)
+    assert least_memory_gigabytes(2) < least_memory_gigabytes(2, 50_000) < least_memory_gigabytes(2, 100_000)
+    assert least_memory_gigabytes(2, 200_000) == least_memory_gigabytes(2, 3_000_000)
     enough = f"memory_limit_gigabytes = {least_memory_gigabytes(2)}"
     check_resources(_workspace(tmp_path / "shop", enough))
+
+
+def test_the_customers_of_the_last_run_count(tmp_path: Path) -> None:
+    workspace = _workspace(tmp_path / "shop", f"memory_limit_gigabytes = {least_memory_gigabytes(2)}")
+    log = RunLog(workspace.run_log, "first")
+    log.write("step_finished", step="features", seconds=1.0, details={"customers": 100_000})
+    with pytest.raises(SettingsError, match=r"2 threads and 100,000 customers need at least 0\.7\."):
+        check_resources(workspace)
 
 
 def test_the_spill_folder_is_absolute_or_below_the_data(tmp_path: Path) -> None:
