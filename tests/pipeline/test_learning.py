@@ -1,4 +1,4 @@
-"""What the learners are handed: a bounded draw, over all weeks alike, with whole judged weeks where they fit."""
+"""What the learners are handed: a bounded draw of all weeks alike, and whole judged weeks where they fit."""
 
 from __future__ import annotations
 
