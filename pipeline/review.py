@@ -188,12 +188,12 @@ def run_review(
     """
     # Settings, catalogues and own features are read before anything is opened or written.
     settings = workspace.settings
-    check_resources(workspace)
     read_events_of(workspace)
     read_workspace_playbook(workspace)
     run_id = run_id or choose_run_id()
     review = Review(workspace, asked_week, run_id, RunLog(workspace.run_log, run_id))
     _ = review.extension
+    check_resources(workspace)
     try:
         review.log.write("run_started", steps=list(steps), customer=settings.customer)
     except OSError as error:
