@@ -126,7 +126,8 @@ def train_churn(
     `rows`: grain customer_id x review_week, the feature row joined with its labels (customer_id,
     review_week, is_scorable, churned_next, matures_on and the feature columns; columns that are absent or
     NULL throughout are left out). Read are the rows that are scorable, have an outcome and matured by
-    `as_of_date`; of these at most `sample_rows`, chosen by a hash of customer and week.
+    `as_of_date`, and whose `may_teach` is true where there is such a column; of these at most `sample_rows`,
+    chosen by a hash of customer and week.
 
     The log says model, version, columns, parameters, rows, weeks, `trained_through` (end date of the last
     review week learned from), base rate, versions and, under `calibration`, whether "later weeks"
@@ -167,7 +168,8 @@ def judge_churn(
     scorable customers are held against what happened (`ml.metrics.measure`). Naive rules: for the ranking
     metrics `baseline_column` alone (larger = riskier, NULL = riskiest; no baseline where the column is
     absent), for the others the share that left in the training rows. Sampling as in `train_churn`, with a
-    third of `sample_rows` per week; the customers of a judged week are never sampled.
+    third of `sample_rows` per week; all rows of a judged week that are handed in are judged, also those that
+    may not teach.
 
     Returns a row per judged week and metric, in the columns METRIC_COLUMNS (ops.model_metrics without its
     run). A week without enough history before it, or in which all customers did the same, is left out;
@@ -275,6 +277,7 @@ class _Labelled:
     churned: npt.NDArray[np.float64]
     customers: npt.NDArray[np.uint64]
     keys: npt.NDArray[np.uint64]
+    may_teach: npt.NDArray[np.bool_]
 
     @classmethod
     def of(cls, rows: pd.DataFrame, seed: int) -> _Labelled:
@@ -297,6 +300,7 @@ class _Labelled:
             churned[positions][order],
             customers[order],
             sampling_keys(customers, weeks, seed)[order],
+            _teaching(rows)[positions][order],
         )
 
     def where(self, chosen: npt.NDArray) -> _Labelled:
@@ -308,7 +312,14 @@ class _Labelled:
             self.churned[chosen],
             self.customers[chosen],
             self.keys[chosen],
+            self.may_teach[chosen],
         )
+
+
+def _teaching(rows: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    if "may_teach" not in rows.columns:
+        return np.ones(len(rows), dtype=bool)
+    return numbers(rows, "may_teach") == 1
 
 
 @dataclass(frozen=True)
@@ -334,6 +345,7 @@ def _train(
     sample_rows: int,
     seed: int,
 ) -> TrainedChurn:
+    labelled = labelled.where(labelled.may_teach)
     matured = labelled.where(labelled.matures_on <= np.datetime64(as_of_date, "D"))
     _check_history(labelled, matured, as_of_date)
     chosen = matured.where(smallest(matured.keys, sample_rows))

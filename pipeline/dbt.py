@@ -62,16 +62,10 @@ class DbtProject:
         if self._runner is None:
             from dbt.cli.main import dbtRunner
 
-            self._runner = dbtRunner()
-        folders = ["--project-dir", str(DBT_FOLDER), "--profiles-dir", str(DBT_FOLDER)]
-        result = self._runner.invoke(
-            ["--quiet", "--log-level", "none", "--no-print", arguments[0], *folders, *arguments[1:]]
-        )
-        if result.exception is not None:
-            raise VitalsError(
-                f"dbt {arguments[0]} stopped: {_first_lines(result.exception)} See {self.target / 'logs'}."
-            )
-        failed = [each for each in result.result.results if each.status in ("error", "fail", "runtime error")]
+            # Parsed once: while a review works on them, the models stay what they are.
+            self._runner = dbtRunner(manifest=_invoked(dbtRunner(), ["parse"], self.target))
+        result = _invoked(self._runner, arguments, self.target)
+        failed = [each for each in result.results if each.status in ("error", "fail", "runtime error")]
         errors = [each for each in failed if each.status != "fail"]
         if errors:
             raise VitalsError(
@@ -80,7 +74,20 @@ class DbtProject:
             )
         if failed:
             raise BrokenPromiseError(" ".join(_broken(each) for each in failed[:3]))
-        return len(result.result.results)
+        return len(result.results)
+
+
+def _invoked(runner: Any, arguments: list[str], target: Path) -> Any:
+    """The result of one dbt command. Raises VitalsError where dbt itself stops."""
+    folders = ["--project-dir", str(DBT_FOLDER), "--profiles-dir", str(DBT_FOLDER)]
+    result = runner.invoke(
+        ["--quiet", "--log-level", "none", "--no-print", arguments[0], *folders, *arguments[1:]]
+    )
+    if result.exception is not None:
+        raise VitalsError(
+            f"dbt {arguments[0]} stopped: {_first_lines(result.exception)} See {target / 'logs'}."
+        )
+    return result.result
 
 
 def _broken(result: Any) -> str:

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas
 
+from ml.columns import (
+    CHURN_CATEGORICAL_COLUMNS,
+    CHURN_NUMERIC_COLUMNS,
+    CLUSTER_COLUMNS,
+    CLUSTER_COLUMNS_OF_SHOPS,
+)
 from pipeline.display import StepDisplay
 from pipeline.errors import SettingsError, VitalsError
 from pipeline.extension.building import feature_rows
 from pipeline.quality import check_promises
 from pipeline.settings import REVIEW_FILE
+from pipeline.warehouse import Warehouse
 from pipeline.weeks import WEEK
 
 if TYPE_CHECKING:
@@ -21,6 +31,13 @@ if TYPE_CHECKING:
 
 # Recency alone: the rule that every churn model has to beat, in terms of what the workspace calls churn.
 RECENCY_COLUMN = {"inactivity": "days_since_last_core_event", "cancellation": "days_since_last_activity"}
+
+# What one pass of scoring writes.
+SCORE_TABLES = ("scores.churn", "scores.clusters", "scores.health", "scores.health_contributions")
+
+# By which rows are drawn: a number below HASHES for each customer and week.
+HASHES = 1_000_000_000
+_DRAWN_BY = f"hash(customer_id, review_week) % {HASHES}"
 
 
 def train_step(review: Review, display: StepDisplay) -> dict[str, Any]:
@@ -46,12 +63,8 @@ def score_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     warehouse, settings, week = review.warehouse, review.settings, review.review_week
     _check_health_columns(review)
     display.update("scoring customers")
-    rows = _living_customers(review)
-    counts = {
-        "churn": _score_churn(review, rows),
-        "clusters": _score_clusters(review, rows),
-        "health": _score_health(review, rows),
-    }
+    scored = warehouse.replace_week(SCORE_TABLES, _scores_in_batches(review, display), week)
+    counts = {name: scored[f"scores.{name}"] for name in ("churn", "clusters", "health")}
 
     from expectations import scores as promises
 
@@ -86,7 +99,6 @@ def score_step(review: Review, display: StepDisplay) -> dict[str, Any]:
 
 def _train_churn(review: Review, display: StepDisplay, folder: Path) -> str:
     from ml.churn import judge_churn, train_churn
-    from ml.columns import CHURN_CATEGORICAL_COLUMNS, CHURN_NUMERIC_COLUMNS
     from ml.errors import NotEnoughHistory
 
     settings, as_of = review.settings, review.review_week + WEEK
@@ -132,12 +144,11 @@ def _train_churn(review: Review, display: StepDisplay, folder: Path) -> str:
 
 def _train_clusters(review: Review, display: StepDisplay, folder: Path) -> str:
     from ml.clusters import train_clusters
-    from ml.columns import CLUSTER_COLUMNS, CLUSTER_COLUMNS_OF_SHOPS
     from ml.errors import NotEnoughHistory
 
     settings = review.settings
     display.update("finding clusters")
-    rows = _living_customers(review)
+    rows = _customers_to_cluster(review)
     uses_features = rows["features_used_28d"].notna().any()
     try:
         trained = train_clusters(
@@ -155,66 +166,97 @@ def _train_clusters(review: Review, display: StepDisplay, folder: Path) -> str:
     return f"{len(trained.names)} clusters"
 
 
-def _score_churn(review: Review, rows: pandas.DataFrame) -> int:
+@dataclass(frozen=True)
+class _Scorer:
+    """One way of scoring: the columns it reads, and what makes score tables of feature rows."""
+
+    columns: tuple[str, ...]
+    score: Callable[[pandas.DataFrame], dict[str, pandas.DataFrame]]
+
+
+def _scores_in_batches(review: Review, display: StepDisplay) -> Iterator[dict[str, pandas.DataFrame]]:
+    """The scores of everybody who has not churned, by table, some customers at a time.
+
+    No score looks at other customers than its own (scales are anchors of the settings, or were learnt), so
+    batches give what one pass would.
+    """
+    scorers = [each for each in (_health(review), _churn(review), _clusters(review)) if each is not None]
+    columns = {name for scorer in scorers for name in scorer.columns}
+    living = f"""
+        from ({_feature_rows(review.warehouse, columns)}) as feature_rows
+        where review_week = ? and lifecycle_stage <> 'churned'
+    """
+    customers = review.warehouse.value(f"select count(*) {living}", [review.review_week])
+    done = 0
+    for rows in review.warehouse.batches(f"select * {living} order by customer_id", [review.review_week]):
+        yield {table: scores for scorer in scorers for table, scores in scorer.score(rows).items()}
+        done += len(rows)
+        display.update("scoring customers", done / customers)
+
+
+def _churn(review: Review) -> _Scorer | None:
     from ml.churn import MODEL, TRUSTED_TYPES, score_churn
 
     kept = _read_model(review, MODEL, TRUSTED_TYPES)
     if kept is None:
-        return _replace_scores(review, "scores.churn", None)
+        return None
     estimator, log = kept
-    churn = review.settings.churn
-    scores = score_churn(
-        estimator,
-        rows,
-        numeric_columns=log["columns"]["numeric"],
-        categorical_columns=log["columns"]["categorical"],
-        score_anchors=churn.score_anchors,
-        low_band_up_to_score=churn.low_band_up_to_score,
-        medium_band_up_to_score=churn.medium_band_up_to_score,
-        model_version=log["model_version"],
-    )
-    return _replace_scores(review, "scores.churn", scores)
+    churn, columns = review.settings.churn, log["columns"]
+
+    def score(rows: pandas.DataFrame) -> dict[str, pandas.DataFrame]:
+        scores = score_churn(
+            estimator,
+            rows,
+            numeric_columns=columns["numeric"],
+            categorical_columns=columns["categorical"],
+            score_anchors=churn.score_anchors,
+            low_band_up_to_score=churn.low_band_up_to_score,
+            medium_band_up_to_score=churn.medium_band_up_to_score,
+            model_version=log["model_version"],
+        )
+        return {"scores.churn": scores}
+
+    return _Scorer((*columns["numeric"], *columns["categorical"], "is_scorable"), score)
 
 
-def _score_clusters(review: Review, rows: pandas.DataFrame) -> int:
-    from ml.clusters import MODEL, TRUSTED_TYPES, TrainedClusters, score_clusters
+def _clusters(review: Review) -> _Scorer | None:
+    from ml.clusters import MODEL, TENURE_COLUMN, TRUSTED_TYPES, TrainedClusters, score_clusters
 
     kept = _read_model(review, MODEL, TRUSTED_TYPES)
     if kept is None:
-        return _replace_scores(review, "scores.clusters", None)
+        return None
     estimator, log = kept
-    scores = score_clusters(TrainedClusters(estimator, tuple(log["names"]), log), rows)
-    return _replace_scores(review, "scores.clusters", scores)
+    trained = TrainedClusters(estimator, tuple(log["names"]), log)
+    return _Scorer(
+        (*log["columns"], TENURE_COLUMN), lambda rows: {"scores.clusters": score_clusters(trained, rows)}
+    )
 
 
-def _score_health(review: Review, rows: pandas.DataFrame) -> int:
+def _health(review: Review) -> _Scorer:
     from ml.health import HealthComponent, score_health
 
     health = review.settings.health
     components = [
         HealthComponent(each.name, each.column, each.weight, each.anchors) for each in health.components
     ]
-    found = score_health(
-        rows,
-        components,
-        health.observed_weight_minimum_share,
-        health.high_touch_below_score,
-        health.advocacy_above_score,
-    )
-    _replace_scores(review, "scores.health_contributions", found.contributions)
-    return _replace_scores(review, "scores.health", found.scores)
+
+    def score(rows: pandas.DataFrame) -> dict[str, pandas.DataFrame]:
+        found = score_health(
+            rows,
+            components,
+            health.observed_weight_minimum_share,
+            health.high_touch_below_score,
+            health.advocacy_above_score,
+        )
+        return {"scores.health_contributions": found.contributions, "scores.health": found.scores}
+
+    return _Scorer(tuple(each.column for each in components), score)
 
 
 def _check_health_columns(review: Review) -> None:
     """Raises SettingsError where a component reads what is no number of the feature row."""
-    types = dict(
-        review.warehouse.rows(
-            """
-            select column_name, data_type from information_schema.columns
-            where table_schema = 'features' and table_name in ('customer_weeks', 'own_features')
-            """
-        )
-    )
+    warehouse = review.warehouse
+    types = _types_of("features.customer_weeks", warehouse) | _types_of("features.own_features", warehouse)
     for component in review.settings.health.components:
         kind = types.get(component.column)
         if kind is None or not kind.startswith(("INTEGER", "BIGINT", "DOUBLE", "DECIMAL")):
@@ -226,58 +268,126 @@ def _check_health_columns(review: Review) -> None:
             )
 
 
-def _replace_scores(review: Review, table: str, scores: pandas.DataFrame | None) -> int:
-    """Put scores in the place of the week's; how many there are now."""
-    if scores is None or scores.empty:
-        review.warehouse.run(f"delete from {table} where review_week = ?", [review.review_week])
-        return 0
-    review.warehouse.replace_week(table, scores, review.review_week)
-    return len(scores)
-
-
-def _living_customers(review: Review) -> pandas.DataFrame:
-    """The feature rows of the week of everybody who has not churned: only they are scored."""
-    return review.warehouse.frame(
-        f"""
-        select * from ({feature_rows(review.warehouse)}) as feature_rows
-        where review_week = ? and lifecycle_stage <> 'churned'
-        order by customer_id
-        """,
-        [review.review_week],
-    )
-
-
 def _models_folder(review: Review) -> Path:
     return review.workspace.models / review.review_week.isoformat()
 
 
 def _matured_rows(review: Review, as_of: date) -> pandas.DataFrame:
-    """Feature rows with outcomes known by `as_of`: a bounded sample of customers, and the judged weeks whole.
+    """A bounded sample of the feature rows with outcomes known by `as_of`, drawn inside the engine.
 
-    Customers are drawn by a hash of their id, so that the same data always gives the same rows.
+    Two draws by one hash of customer and week, so that the same data always gives the same rows: rows to
+    learn from, of all weeks alike (`may_teach`), and up to as many of each judged week.
     """
-    training = review.settings.training
-    matured = """
-        from features.customer_weeks
-        inner join features.customer_week_labels using (customer_id, review_week)
-        where is_scorable and churned_next is not null and matures_on <= $as_of
+    warehouse, training = review.warehouse, review.settings.training
+    weeks = [
+        week
+        for (week,) in warehouse.rows(
+            """
+            select review_week from features.customer_week_labels
+            where matures_on <= ? and churned_next is not null
+            group by review_week order by review_week desc
+            """,
+            [as_of],
+        )
+    ]
+    rows_of_week = dict(
+        warehouse.rows(
+            """
+            select review_week, count(*) from features.customer_weeks
+            where is_scorable and list_contains(?, review_week) group by review_week
+            """,
+            [weeks],
+        )
+    )
+    judged = weeks[: training.judged_weeks]
+    most_judged = max((rows_of_week.get(week, 0) for week in judged), default=0)
+    recency = RECENCY_COLUMN[review.settings.churn.definition]
+    columns = {*CHURN_NUMERIC_COLUMNS, *CHURN_CATEGORICAL_COLUMNS, recency, "is_scorable"}
+    # Both sides are thinned before they are joined: all weeks of all customers would not fit into memory.
+    drawn = f"""
+        {_DRAWN_BY} < case
+            when list_contains($judged, review_week) then greatest($taught, $tested) else $taught
+        end
     """
-    count = review.warehouse.value(f"select count(*) {matured}", {"as_of": as_of})
-    share = min(1.0, training.sample_rows / count) if count else 1.0
-    return review.warehouse.frame(
+    return warehouse.frame(
         f"""
-        select customer_weeks.*, horizon_days, matures_on, churned_next {matured}
-            and (
-                hash(customer_id) % 1000000 < $bucket
-                or review_week in (
-                    select distinct review_week {matured}
-                    order by review_week desc limit $judged
-                )
-            )
+        select feature_rows.*, matures_on, churned_next, {_DRAWN_BY} < $taught as may_teach
+        from (
+            select {_to_learn_from(columns, warehouse)} from features.customer_weeks
+            where is_scorable and {drawn}
+        ) as feature_rows
+        inner join (
+            select customer_id, review_week, matures_on, churned_next from features.customer_week_labels
+            where churned_next is not null and matures_on <= $as_of and {drawn}
+        ) as labels using (customer_id, review_week)
         order by review_week, customer_id
         """,
-        {"as_of": as_of, "bucket": round(share * 1_000_000), "judged": training.judged_weeks},
+        {
+            "as_of": as_of,
+            "judged": judged,
+            "taught": _hashes_below(training.sample_rows, sum(rows_of_week.values())),
+            "tested": _hashes_below(training.sample_rows, most_judged),
+        },
     )
+
+
+def _customers_to_cluster(review: Review) -> pandas.DataFrame:
+    """Of everybody who has not churned a bounded sample, drawn inside the engine."""
+    warehouse, week = review.warehouse, review.review_week
+    living = "from features.customer_weeks where review_week = $week and lifecycle_stage <> 'churned'"
+    count = warehouse.value(f"select count(*) {living}", {"week": week})
+    columns = {*CLUSTER_COLUMNS, *CLUSTER_COLUMNS_OF_SHOPS, "lifecycle_stage"}
+    return warehouse.frame(
+        f"""
+        select {_to_learn_from(columns, warehouse)} {living} and {_DRAWN_BY} < $taught
+        order by customer_id
+        """,
+        {"week": week, "taught": _hashes_below(review.settings.training.sample_rows, count)},
+    )
+
+
+def _hashes_below(wanted: int, there: int) -> int:
+    """The bound below which about a tenth more hashes lie than rows are wanted: the learner takes exactly
+    as many of them."""
+    return HASHES if there <= wanted else math.ceil(1.1 * wanted / there * HASHES)
+
+
+def _to_learn_from(wanted: set[str], warehouse: Warehouse) -> str:
+    """The keys and the wanted columns that are there, counts in half the room of a float.
+
+    Up to 16,777,216 they are exact; beyond, no learner tells two neighbours apart.
+    """
+    types = _types_of("features.customer_weeks", warehouse)
+    return ", ".join(
+        [
+            "customer_id",
+            "review_week",
+            *(
+                f"{name}::real as {name}" if types[name] == "INTEGER" else name
+                for name in sorted(wanted & set(types))
+            ),
+        ]
+    )
+
+
+def _feature_rows(warehouse: Warehouse, wanted: set[str]) -> str:
+    """A query of the keys, the stage and the wanted columns that are there, own features among them."""
+    types = _types_of("features.customer_weeks", warehouse)
+    source = "features.customer_weeks"
+    if not wanted <= set(types):
+        source = f"({feature_rows(warehouse)})"
+        types |= _types_of("features.own_features", warehouse)
+    columns = {"customer_id", "review_week", "lifecycle_stage"} | (wanted & set(types))
+    return f"select {', '.join(sorted(columns))} from {source} as all_columns"
+
+
+def _types_of(table: str, warehouse: Warehouse) -> dict[str, str]:
+    """The columns of a table and their types; none where there is no such table."""
+    found = """
+        select column_name, data_type from information_schema.columns
+        where table_schema = ? and table_name = ?
+    """
+    return dict(warehouse.rows(found, table.split(".")))
 
 
 def _keep_model(review: Review, estimator: Any, log: dict[str, Any], folder: Path) -> None:

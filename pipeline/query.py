@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.errors import UsageError, VitalsError
+from pipeline.settings import REVIEW_FILE
 from pipeline.warehouse import open_published
 from pipeline.workspace import Workspace
 
@@ -32,13 +33,19 @@ def answer_query(workspace: Workspace, sql: str, form: Format, out: BinaryIO) ->
         raise VitalsError(
             f"{workspace.name} has no release yet. Run `vitals run --workspace {workspace.name}` first."
         )
-    connection = open_published(path.resolve())
+    connection = open_published(path.resolve(), workspace.settings.warehouse, workspace.spill_folder)
     try:
         _check_one_select(connection, sql)
         relation = connection.sql(sql)
         if len(set(relation.columns)) < len(relation.columns):
             raise UsageError("two columns of the answer have the same name; give each its own with `as`.")
         WRITERS[form](relation, out)
+    except duckdb.OutOfMemoryException:
+        limit = workspace.settings.warehouse.memory_limit_gigabytes
+        raise VitalsError(
+            f"the query does not fit into {limit:g} GB of memory and the room in {workspace.spill_folder}. "
+            f"Ask for less, or raise warehouse.memory_limit_gigabytes in {workspace.folder / REVIEW_FILE}."
+        ) from None
     except duckdb.Error as error:
         raise UsageError(f"the query cannot be run: {' '.join(str(error).split())[:600]}") from None
     except BrokenPipeError:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -22,7 +23,8 @@ from pipeline.catalogue import read_events_of, read_workspace_playbook
 from pipeline.dbt import DbtProject
 from pipeline.display import StepDisplay, show_step
 from pipeline.errors import UsageError, VitalsError
-from pipeline.runlog import RunLog
+from pipeline.resources import check_resources, shortage
+from pipeline.runlog import RunLog, read_runs
 from pipeline.settings import Settings
 from pipeline.tables import create_tables
 from pipeline.warehouse import Warehouse
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 STEPS = ("load", "features", "train", "score", "marts", "report", "publish")
 RUN_ID_VARIABLE = "VITALS_RUN_ID"
+TRACEBACK_VARIABLE = "VITALS_TRACEBACK"
 
 Step = Callable[["Review", StepDisplay], dict[str, Any]]
 
@@ -55,7 +58,9 @@ class Review:
 
     @cached_property
     def warehouse(self) -> Warehouse:
-        warehouse = Warehouse(self.workspace.build_database, self.settings.warehouse)
+        warehouse = Warehouse(
+            self.workspace.build_database, self.settings.warehouse, self.workspace.spill_folder
+        )
         create_tables(warehouse)
         return warehouse
 
@@ -138,9 +143,23 @@ class Review:
                 f"own features changed. Run `vitals {builder}` first, or `vitals run` for all steps."
             )
 
+    @contextmanager
+    def _shortages_in_words(self, step: str) -> Iterator[None]:
+        """Want of memory or disk is said as what it is, by whichever way the engine's words came."""
+        try:
+            yield
+        except Exception as error:
+            published = {run.run_id for run in read_runs(self.workspace.run_log) if run.published}
+            short_of = shortage(error, step, self.workspace, is_published=self.run_id in published)
+            if short_of is None:
+                raise
+            if os.environ.get(TRACEBACK_VARIABLE):
+                raise short_of from error
+            raise short_of from None
+
     def run_step(self, step: str, function: Step, console: Console, *, in_a_line: bool = True) -> None:
         """Run one step; VitalsError where it fails, and then nothing later counts as finished."""
-        with show_step(console, step, in_a_line=in_a_line) as display:
+        with show_step(console, step, in_a_line=in_a_line) as display, self._shortages_in_words(step):
             self._check_order(step)
             week = None if step == "load" else self.review_week
             self.log.write("step_started", step=step, review_week=week)
@@ -174,26 +193,27 @@ def run_review(
     run_id = run_id or choose_run_id()
     review = Review(workspace, asked_week, run_id, RunLog(workspace.run_log, run_id))
     _ = review.extension
+    check_resources(workspace)
     try:
         review.log.write("run_started", steps=list(steps), customer=settings.customer)
     except OSError as error:
         raise VitalsError(
-            f"{workspace.build} cannot be written: {error.strerror}. Give whoever runs `vitals` the right "
-            "to write there, or set VITALS_DATA_DIR to another folder."
+            f"{workspace.build} cannot be written: {error.strerror}. Give whoever runs `vitals` room and "
+            "the right to write there, or set VITALS_DATA_DIR to another folder."
         ) from None
     try:
         for step in steps:
             review.run_step(step, _step_function(step), console, in_a_line=steps_in_lines)
     except VitalsError as error:
-        review.log.write("run_failed", message=str(error))
+        review.log.write_failure(str(error))
         raise
     except KeyboardInterrupt:
-        review.log.write("run_failed", message="stopped by the user")
+        review.log.write_failure("stopped by the user")
         raise VitalsError("stopped. Nothing was published; `vitals run` starts again.") from None
     except Exception as error:
         sentence = _unforeseen(error)
-        review.log.write("run_failed", message=sentence)
-        if os.environ.get("VITALS_TRACEBACK"):
+        review.log.write_failure(sentence)
+        if os.environ.get(TRACEBACK_VARIABLE):
             raise
         raise VitalsError(sentence) from error
     finally:
@@ -238,5 +258,5 @@ def _unforeseen(error: Exception) -> str:
     first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return (
         f"{type(error).__name__}: {first_line[:400].rstrip('.')}. Nothing was published. "
-        "Set VITALS_TRACEBACK=1 and run again to see where; please report it."
+        f"Set {TRACEBACK_VARIABLE}=1 and run again to see where; please report it."
     )

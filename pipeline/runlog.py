@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas
+from pipeline.processes import is_alive
+
+if TYPE_CHECKING:
+    import pandas
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,11 @@ class RunLog:
         # One write of one line: lines of two processes do not mix.
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, default=_plain) + "\n")
+
+    def write_failure(self, message: str) -> None:
+        """Note why the run failed, where there is still room to: the reason itself is said in any case."""
+        with suppress(OSError):
+            self.write("run_failed", message=message)
 
 
 @dataclass
@@ -58,13 +67,7 @@ class RunSummary:
 
     def is_alive(self) -> bool:
         """Whether the process that wrote the run still exists on this machine."""
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:
-            return True
-        return True
+        return is_alive(self.process)
 
 
 def read_runs(path: Path) -> list[RunSummary]:
@@ -105,6 +108,9 @@ def read_runs(path: Path) -> list[RunSummary]:
 
 def runs_table(runs: list[RunSummary]) -> pandas.DataFrame:
     """ops.runs: one row per run."""
+    # Imported here: `vitals status` reads the log and needs no DataFrame.
+    import pandas
+
     return pandas.DataFrame(
         {
             "run_id": [run.run_id for run in runs],

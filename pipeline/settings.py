@@ -423,6 +423,10 @@ class Warehouse(_Frozen):
 
     memory_limit_gigabytes: float = Field(gt=0)
     threads: int = Field(ge=1, le=256)
+    # Where the engine puts what does not fit into memory: absolute, or below the workspace's data folder.
+    spill_folder: str = Field(default="build/spill", min_length=1)
+    # Without it the engine stops at nine tenths of what is free on that disk when it first spills.
+    spill_gigabytes_at_most: float | None = Field(default=None, gt=0)
 
 
 class Settings(_Frozen):

@@ -11,32 +11,47 @@ from pipeline.release import candidate_folder
 if TYPE_CHECKING:
     from pipeline.review import Review
 
+# Of the newcomers' weeks the page counts the active ones at whole periods after the first; one more row of
+# each week, active or not, says that the week is on record.
+NEWCOMER_WEEKS = """
+    with newcomer_weeks as (
+        select
+            customer_id, review_week, active_days_28d,
+            (review_week - date_trunc('week', first_seen_date)::date) // 7 as age_weeks
+        from marts.customer_weeks
+        inner join (select customer_id, first_seen_date from marts.customers) using (customer_id)
+        where first_seen_date >= (select min(review_week) from marts.customer_weeks)
+    )
+    select customer_id, review_week, active_days_28d from newcomer_weeks
+    where active_days_28d > 0 and age_weeks % $period_weeks = 0
+    union all
+    select min(customer_id), review_week, min(active_days_28d) * 0 from newcomer_weeks group by review_week
+    order by all
+"""
+
 
 def report_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     """Write page and lists into the candidate folder."""
+    from report.cohorts import PERIOD_WEEKS
     from report.lists import list_csv, split_by_team
     from report.page import ReviewHeader, ReviewTables, render_page
+    from report.tables import CUSTOMER_COLUMNS, CUSTOMER_WEEK_COLUMNS
 
     warehouse, settings = review.warehouse, review.settings
     newest = warehouse.value("select newest_review_week from ops.run_parameters")
     display.update("drawing the page")
     tables = ReviewTables(
-        customers=warehouse.frame("select * from marts.customers order by customer_id"),
+        customers=warehouse.frame(
+            f"select {', '.join(CUSTOMER_COLUMNS)} from marts.customers order by customer_id"
+        ),
         customer_weeks=warehouse.frame(
-            "select * from marts.customer_weeks where review_week >= $week::date - 7 order by all",
+            f"""
+            select {", ".join(CUSTOMER_WEEK_COLUMNS)} from marts.customer_weeks
+            where review_week >= $week::date - 7 order by customer_id, review_week
+            """,
             {"week": newest},
         ),
-        newcomer_weeks=warehouse.frame(
-            """
-            select customer_id, review_week, active_days_28d
-            from marts.customer_weeks
-            where customer_id in (
-                select customer_id from marts.customers
-                where first_seen_date >= (select min(review_week) from marts.customer_weeks)
-            )
-            order by all
-            """
-        ),
+        newcomer_weeks=warehouse.frame(NEWCOMER_WEEKS, {"period_weeks": PERIOD_WEEKS}),
         segments_weekly=warehouse.frame("select * from marts.segments_weekly order by all"),
         metrics_daily=warehouse.frame("select * from marts.metrics_daily order by activity_date"),
         metrics_weekly=warehouse.frame("select * from marts.metrics_weekly order by review_week"),
@@ -60,7 +75,13 @@ def report_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         loads=warehouse.frame("select * from ops.loads order by load_id"),
         late_events_daily=warehouse.frame("select * from ops.late_events_daily order by all"),
         health_contributions=warehouse.frame(
-            "select * from scores.health_contributions where review_week = ? order by all", [newest]
+            """
+            select customer_id, review_week, component, weight, component_score, contribution
+            from scores.health_contributions
+            where review_week = ? and component_score is not null
+            order by all
+            """,
+            [newest],
         ),
     )
     header = ReviewHeader(

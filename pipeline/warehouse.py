@@ -6,30 +6,41 @@ of them open it with the default configuration and the settings below are set on
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pandas
-import pyarrow
 
 from pipeline.errors import VitalsError
+from pipeline.processes import is_alive
 from pipeline.settings import Warehouse as WarehouseSettings
+
+if TYPE_CHECKING:
+    import pandas
+    import pyarrow
 
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
 SCHEMAS = ("raw", "staging", "intermediate", "features", "scores", "marts", "ops")
 # Published files are read by older DuckDB clients and by the drivers of BI tools.
 PUBLISHED_STORAGE_VERSION = "v1.2.0"
+# How much of a result is in Python at once: about 50 MB of the columns that scoring reads.
+ROWS_AT_ONCE = 50_000
+# Enough to plan any statement; below the least that a run may be given.
+SCRATCH_MEMORY = "100MB"
 
 
 class Warehouse:
     """An open build database. Use as a context manager; every verb works on the same connection."""
 
-    def __init__(self, path: Path, settings: WarehouseSettings) -> None:
+    def __init__(self, path: Path, settings: WarehouseSettings, spill_folder: Path | None = None) -> None:
+        """Open or make the file at `path`; `spill_folder` is by default the folder `spill` beside it.
+
+        Raises VitalsError where another process holds the file, or where it cannot be opened.
+        """
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -45,9 +56,9 @@ class Warehouse:
                 "it is rebuilt from landing."
             ) from None
         self.connection.execute("set global TimeZone = 'UTC'")
-        limit = f"{settings.memory_limit_gigabytes * 1000:.0f}MB"
-        self.connection.execute(f"set global memory_limit = '{limit}'")
-        self.connection.execute(f"set global threads = {settings.threads}")
+        spill_folder = spill_folder or path.parent / "spill"
+        _remove_spill_of_the_dead(spill_folder)
+        _limit(self.connection, settings, spill_folder)
         for schema in SCHEMAS:
             self.connection.execute(f"create schema if not exists {schema}")
 
@@ -76,13 +87,18 @@ class Warehouse:
 
     def frame(self, sql: str, parameters: Parameters = None) -> pandas.DataFrame:
         """A result as a DataFrame, decimals as floats: for models and pages, not for accounting."""
-        relation = self.connection.sql(sql, params=parameters or [])
-        # Converted by the engine, which rounds rightly: 1726.04 and not 1726.0400000000002.
-        columns = (
-            f'cast("{name}" as double) as "{name}"' if kind.id == "decimal" else f'"{name}"'
-            for name, kind in zip(relation.columns, relation.types, strict=True)
-        )
-        return relation.project(", ".join(columns)).to_arrow_table().to_pandas()
+        return _plain_numbers(self.connection, sql, parameters).to_arrow_table().to_pandas()
+
+    def batches(self, sql: str, parameters: Parameters = None) -> Iterator[pandas.DataFrame]:
+        """A result as DataFrames of at most ROWS_AT_ONCE rows, decimals as floats, in the order of the query.
+
+        Other statements may run between them; what they write is not seen by this one.
+        """
+        # An open result keeps its connection busy: this one is its own.
+        with self.connection.cursor() as reading:
+            reading.execute("set enable_progress_bar = false")
+            for batch in _plain_numbers(reading, sql, parameters).to_arrow_reader(ROWS_AT_ONCE):
+                yield batch.to_pandas()
 
     def has_table(self, name: str) -> bool:
         schema, table = name.split(".")
@@ -109,11 +125,22 @@ class Warehouse:
         finally:
             self.connection.unregister(name)
 
-    def replace_week(self, table: str, rows: pandas.DataFrame, review_week: date) -> None:
-        """Put `rows` in the place of one week of a table that exists. All of its columns are given."""
-        with self.registered("rows_of_week", rows), self.transaction():
-            self.connection.execute(f"delete from {table} where review_week = ?", [review_week])
-            self.connection.execute(f"insert into {table} by name select * from rows_of_week")
+    def replace_week(
+        self, tables: Sequence[str], batches: Iterable[Mapping[str, pandas.DataFrame]], review_week: date
+    ) -> dict[str, int]:
+        """Put batches of rows, by table, in the place of one week of some tables; how many each got.
+
+        All tables change together or, where a batch fails, none does. All columns of a table are given.
+        """
+        counts = dict.fromkeys(tables, 0)
+        with self.transaction():
+            for table in tables:
+                self.run(f"delete from {table} where review_week = ?", [review_week])
+            for batch in batches:
+                for table, rows in batch.items():
+                    self.append(table, rows)
+                    counts[table] += len(rows)
+        return counts
 
     def append(self, table: str, rows: pandas.DataFrame | pyarrow.Table) -> None:
         """Add rows to a table that exists, by column name."""
@@ -121,18 +148,63 @@ class Warehouse:
             self.connection.execute(f"insert into {table} by name select * from rows_to_append")
 
 
+def _plain_numbers(
+    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Parameters
+) -> duckdb.DuckDBPyRelation:
+    """A result with floats for decimals, made by the engine, which rounds rightly: 1726.04 stays 1726.04."""
+    relation = connection.sql(sql, params=parameters or [])
+    columns = (
+        f'cast("{name}" as double) as "{name}"' if kind.id == "decimal" else f'"{name}"'
+        for name, kind in zip(relation.columns, relation.types, strict=True)
+    )
+    return relation.project(", ".join(columns))
+
+
+def _limit(connection: duckdb.DuckDBPyConnection, settings: WarehouseSettings, spill_folder: Path) -> None:
+    """Keep an engine within what review.toml gives it; beyond its memory it spills into the folder.
+
+    The order of rows stays preserved: the same input then gives the same files, and without it the widest
+    table needed no less memory.
+    """
+    connection.execute(f"set global memory_limit = '{_megabytes(settings.memory_limit_gigabytes)}'")
+    connection.execute(f"set global threads = {settings.threads}")
+    escaped = str(spill_folder).replace("'", "''")
+    connection.execute(f"set global temp_directory = '{escaped}'")
+    if settings.spill_gigabytes_at_most is not None:
+        at_most = _megabytes(settings.spill_gigabytes_at_most)
+        connection.execute(f"set global max_temp_directory_size = '{at_most}'")
+
+
+def _megabytes(gigabytes: float) -> str:
+    return f"{max(gigabytes * 1000, 1):.0f}MB"
+
+
+def _remove_spill_of_the_dead(folder: Path) -> None:
+    """What a killed process spilled stays on disk until somebody removes it; its id is in the names."""
+    for path in folder.glob("duckdb_temp_*"):
+        number = path.name.split("_")[2]
+        if number.isdigit() and not is_alive(int(number)):
+            path.unlink(missing_ok=True)
+
+
 def scratch_database() -> duckdb.DuckDBPyConnection:
-    """An empty database in memory, closed to everything outside, on which SQL of a workspace is tried."""
+    """An empty database in memory, closed to everything outside, on which SQL of a workspace is tried.
+
+    It holds no rows: it needs no more than a little memory and nothing to spill into.
+    """
     connection = duckdb.connect(":memory:", config={"threads": 1})
+    connection.execute(f"set memory_limit = '{SCRATCH_MEMORY}'")
+    connection.execute("set temp_directory = ''")
     connection.execute("set TimeZone = 'UTC'")
     connection.execute("set enable_external_access = false")
     return connection
 
 
-def open_published(path: Path) -> duckdb.DuckDBPyConnection:
-    """A published warehouse, read-only, closed to everything outside the file."""
+def open_published(path: Path, settings: WarehouseSettings, spill_folder: Path) -> duckdb.DuckDBPyConnection:
+    """A published warehouse, read-only, closed to everything outside the file and the spill folder."""
     connection = duckdb.connect(str(path), read_only=True)
     connection.execute("set TimeZone = 'UTC'")
+    _limit(connection, settings, spill_folder)
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection

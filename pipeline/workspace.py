@@ -40,6 +40,11 @@ class Workspace:
         return self.build / "build.duckdb"
 
     @property
+    def spill_folder(self) -> Path:
+        """Where the engine puts what does not fit into memory. Raises SettingsError as `settings` does."""
+        return self.data / Path(self.settings.warehouse.spill_folder).expanduser()
+
+    @property
     def run_log(self) -> Path:
         return self.build / "runs.jsonl"
 

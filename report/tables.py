@@ -52,6 +52,32 @@ REQUIRED_COLUMNS = {
     ),
 }
 
+# All that the page reads of the two tables that grow with the customers: handing in these is enough.
+CUSTOMER_COLUMNS = (
+    "customer_id",
+    "review_week",
+    "first_seen_date",
+    "is_scorable",
+    "lifecycle_stage",
+    "rfm_segment",
+    "rfm_r",
+    "rfm_f",
+    "churn_band",
+    "health_score",
+    "health_band",
+    "orders_365d",
+    "revenue_365d",
+    "monthly_recurring_revenue",
+    # Whether a kind of data is observed of anybody.
+    "features_used_28d",
+    "tickets_90d",
+    "support_sentiment_90d",
+    "nps_last",
+    "plan",
+    "team_size",
+)
+CUSTOMER_WEEK_COLUMNS = ("customer_id", "review_week", "health_score", "churn_band")
+
 
 @dataclass(frozen=True)
 class ReviewHeader:
@@ -88,7 +114,8 @@ class ReviewTables:
     A table may be without rows. Of `customer_weeks` only the reviewed week and the one before are read, of
     `health_contributions` (the table of that name in `scores`) only the reviewed week: handing in these is
     enough. `newcomer_weeks` are the rows of `customer_weeks`, of all its weeks, of the customers whose first
-    week is one of them; these three columns are enough. Raises ValueError where a table with rows lacks a
+    week is one of them; these three columns are enough, and of the rows those that are active a whole number
+    of periods after the first, and one of each week. Raises ValueError where a table with rows lacks a
     column that it always has.
     """
 

@@ -79,6 +79,13 @@ def test_rows_that_are_not_scorable_or_have_no_outcome_have_no_influence():
     assert train_churn(changed, **arguments(NOW)).log == _trained().log
 
 
+def test_rows_that_may_not_teach_have_no_influence():
+    rows = _world()
+    others = rows.iloc[::9].assign(customer_id="nobody", core_events_28d=1e6, may_teach=False)
+    changed = pd.concat([rows.assign(may_teach=True), others], ignore_index=True)
+    assert train_churn(changed, **arguments(NOW)).log == _trained().log
+
+
 def test_calibration_weeks_come_after_every_label_window_of_the_fit():
     calibration = _trained().log["calibration"]
     assert calibration["held_out"] == "later weeks"
@@ -293,6 +300,17 @@ def test_judged_weeks_are_the_newest_that_matured_and_learned_only_from_their_pa
     baselines = judged.pivot(index="review_week", columns="metric", values="baseline").mean()
     assert values["auroc"] > baselines["auroc"]
     assert values["brier"] < baselines["brier"]
+
+
+def test_rows_that_may_not_teach_are_judged():
+    rows = _world().assign(may_teach=True)
+    week = pd.Timestamp(_judged()["review_week"].max())
+    half = rows["customer_id"].isin(rows["customer_id"].unique()[::2])
+    # Its own outcomes never teach a judged week: nothing but the mark differs.
+    rows.loc[half & (rows["review_week"] == week), "may_teach"] = False
+    judged = judge_churn(rows, **arguments(NOW, judged_weeks=1, baseline_column="days_since_last_core_event"))
+    of_week = _judged()[_judged()["review_week"] == week.date()].reset_index(drop=True)
+    pd.testing.assert_frame_equal(judged, of_week)
 
 
 def test_the_baseline_is_recency_alone():

@@ -13,6 +13,7 @@ import pandas
 import pytest
 
 from report.page import ReviewHeader, ReviewTables, render_page
+from report.tables import CUSTOMER_COLUMNS, CUSTOMER_WEEK_COLUMNS
 from tests.report.page_reader import Page
 
 HOSTILE = (
@@ -366,6 +367,18 @@ def test_the_policy_allows_the_scripts_of_the_page_and_no_other(page: Page) -> N
     assert re.findall(r"'sha256-([^']+)'", policy) == hashes
     assert "default-src 'none'" in policy
     assert "unsafe-inline" not in policy.split("style-src")[0]
+
+
+def test_the_page_reads_no_other_columns_of_customers_than_it_says(
+    header: ReviewHeader, frames: dict[str, pandas.DataFrame]
+) -> None:
+    fewer = {
+        "customers": frames["customers"].filter(CUSTOMER_COLUMNS),
+        "customer_weeks": frames["customer_weeks"].filter(CUSTOMER_WEEK_COLUMNS),
+    }
+    assert render_page(header, ReviewTables(**frames)) == render_page(
+        header, ReviewTables(**{**frames, **fewer})
+    )
 
 
 def test_equal_tables_give_an_equal_page(header: ReviewHeader, frames: dict[str, pandas.DataFrame]) -> None:
