@@ -4,7 +4,9 @@
     that the run replaced, and with pairs_of (customer_id or actor_key) also those of whose links changed: the others
     were tested when they were written.
 -#}
-{% test unique_combination(model, columns, weeks_of_run_only=false, touched_by=none, pairs_of=none) %}
+{% test unique_combination(
+    model, columns, weeks_of_run_only=false, touched_by=none, pairs_of=none
+) %}
 
 select
     {{ columns | join(", ") }},
@@ -18,7 +20,11 @@ where
     {% if pairs_of %}
     or ({{ pairs_of }}, {{ monday_of(touched_by) }}) in (
         select ({{ pairs_of }}, calendar_week)
-        from {{ ref('int_weeks_relinked') if pairs_of == "actor_key" else ref('int_customer_weeks_of_run') }}
+        {% if pairs_of == "actor_key" %}
+        from {{ ref('int_weeks_relinked') }}
+        {% else %}
+        from {{ ref('int_customer_weeks_of_run') }}
+        {% endif %}
     )
     {% endif %}
 {% endif %}
