@@ -1,8 +1,8 @@
 """The work of the peers, done by `vitals load` and `vitals features` and by what one would write instead.
 
-The peers read one Parquet file of events with five columns, deduplicate, cut sessions at gaps of 30 minutes, sum
-to customer-days, and those to four windows of one week, all in memory. Ours does that work on its way to much
-more, so of `features` only the models count that this work needs.
+The peers read one Parquet file of events with five columns, deduplicate, cut sessions at gaps of 30 minutes,
+sum to customer-days, and those to four windows of one week, all in memory. Ours does that work on its way to
+much more, so of `features` only the models count that this work needs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -34,13 +34,13 @@ EQUAL = Target(0, 0)
 TINY_EVENTS = 1_000
 # "pandas: 14.60 s, peak 2.10 GB, 123 sessions, 456 customer-days"
 PEER_LINE = re.compile(
-    r"^\w+: (?P<seconds>[\d.]+) s, peak (?P<peak>[\d.]+) GB, (?P<sessions>\d+) sessions, (?P<days>\d+) customer-days$",
+    r"^\w+: (?P<seconds>[\d.]+) s, peak [\d.]+ GB, (?P<sessions>\d+) sessions, (?P<days>\d+) customer-days$",
     re.MULTILINE,
 )
 FLOOR_LINE = re.compile(r"^one pass: (?P<seconds>[\d.]+) s$", re.MULTILINE)
 
-# What the peers' work is made of. The models that these read, as far back as raw, count too, whatever else they
-# may be good for; what is read by none of them (tickets, messages, plans, labels, the feature row …) does not.
+# What the peers' work is made of. The models that these read, as far back as raw, count too, whatever else
+# they may be good for; what none of them reads (tickets, plans, labels, the feature row …) does not.
 MODELS_OF_THE_WORK = {
     "sessions": "a row per session, as the peers' first grouping",
     "customer_days": "a row per customer and day, as their second",
@@ -94,7 +94,7 @@ def measure_peers(landing: Path, folder: Path, week: date) -> list[Result]:
 
 
 def floor_seconds(landing: Path, folder: Path) -> float | None:
-    """Seconds of one grouping pass over all events, the least of three; None where the script is not there."""
+    """Seconds of one grouping pass over the events, the least of three; None where the script is missing."""
     script = peers_folder() / "one_pass.py"
     if not script.is_file():
         return None
@@ -141,7 +141,7 @@ def read_peer(peer: str, watched: Watched) -> PeerRun:
 
 
 def nodes_behind(manifest: Mapping[str, dict], models: Mapping[str, str]) -> set[str]:
-    """The names of some models and of all models that they read, directly or not. KeyError for an unknown one."""
+    """The names of some models and of all that they read, directly or not. KeyError for an unknown one."""
     parents = manifest["parent_map"]
     waiting, found = [f"model.vitals.{name}" for name in models], set()
     while waiting:
@@ -176,8 +176,8 @@ class _OurWork:
 def _our_work(events: Path, folder: Path, week: date) -> _OurWork:
     """Load and features of a workspace that is made for these events.
 
-    A first run builds the weeks of the history; a second one, with nothing new, builds the reviewed week alone.
-    So the models of weeks count as in the second, all others as in the first.
+    A first run builds the weeks of the history; a second one, with nothing new, the reviewed week alone. So
+    the models of weeks count as in the second, all others as in the first.
     """
     workspace = _workspace_of_peers(events, folder)
     load = run_vitals(workspace, "load")
@@ -227,8 +227,8 @@ def _workspace_of_peers(events: Path, folder: Path) -> Workspace:
     )
     path = workspace.folder / "review.toml"
     text = path.read_text(encoding="utf-8")
-    text = re.sub(r'^customer = .*$', 'customer = "user"', text, count=1, flags=re.MULTILINE)
-    text = re.sub(r'^time_zone = .*$', 'time_zone = "UTC"', text, count=1, flags=re.MULTILINE)
+    text = re.sub(r"^customer = .*$", 'customer = "user"', text, count=1, flags=re.MULTILINE)
+    text = re.sub(r"^time_zone = .*$", 'time_zone = "UTC"', text, count=1, flags=re.MULTILINE)
     before, _, _ = text.partition("[[sources]]")
     _, loading, after = text.partition("[loading]")
     without_segments = re.sub(r"^\[\[segments\]\]$.*?(?=^\[(?!\[segments))", "", after, flags=re.M | re.S)
@@ -274,21 +274,32 @@ def _beside(
 ) -> list[Result]:
     script = peers_folder() / PEERS[peer]
     if not script.is_file():
-        why = f"NOT MEASURED: {script.name} is not in {peers_folder().name}/; set {PEERS_VARIABLE} to its folder"
+        why = f"NOT MEASURED: {script.name} is not there; set {PEERS_VARIABLE} to the folder of the peers"
         print(why, file=sys.stderr)
-        theirs, detail = None, {"not_measured": why, "ours": detail}
+        theirs, both = None, {"not_measured": why}
     else:
-        watched = watch([sys.executable, str(script), str(events), str(as_of)])
-        theirs = read_peer(peer, watched)
-        detail = {"ours": detail, peer: theirs.__dict__}
+        theirs = read_peer(peer, watch([sys.executable, str(script), str(events), str(as_of)]))
+        both = {"ours": {name: detail[name] for name in asdict(theirs)}, peer: asdict(theirs)}
     values = (
         ("share_of_time_of", "share", SHARE_OF_TIME[peer], theirs and our_seconds / theirs.seconds),
         ("share_of_memory_of", "share", LESS_MEMORY, theirs and ours.peak_gigabytes / theirs.peak_gigabytes),
         ("sessions_more_than", "sessions", EQUAL, theirs and ours.sessions - theirs.sessions),
-        ("customer_days_more_than", "customer-days", EQUAL, theirs and ours.customer_days - theirs.customer_days),
+        (
+            "customer_days_more_than",
+            "customer-days",
+            EQUAL,
+            theirs and ours.customer_days - theirs.customer_days,
+        ),
     )
     return [
-        Result(f"peers_10m_{what}_{peer}", value, unit, str(target), target.holds(value), detail)
+        Result(
+            f"peers_10m_{what}_{peer}",
+            value,
+            unit,
+            str(target),
+            target.holds(value),
+            both | ({"ours": detail} if what == "share_of_time_of" else {}),
+        )
         for what, unit, target, value in values
     ]
 

@@ -41,8 +41,8 @@ class Watched:
 def watch(command: Sequence[str], run_results: Path | None = None) -> Watched:
     """Run a command to its end. Raises MeasuredCommandError where it fails.
 
-    run_results: the file that dbt leaves, where the command calls dbt. The peak is that of the largest process
-    as the kernel knows it, or of all together as seen twenty times a second, whichever is more.
+    run_results: the file that dbt leaves, where the command calls dbt. The peak is that of the largest
+    process as the kernel knows it, or of all together as seen twenty times a second, whichever is more.
     """
     environment = {name: text for name, text in os.environ.items() if name not in MISLEADING_VARIABLES}
     nodes = _NodesOfRuns(run_results)

@@ -132,7 +132,7 @@ def review_step_by_step(
 
 
 def hold_back(workspace: Workspace, aside: Path, first_day: date) -> list[Path]:
-    """Move the files of landing that were received on a day or later aside; they come back with bring_back."""
+    """Move the files of landing that were received on a day or later aside; `bring_back` undoes it."""
     aside.mkdir(parents=True)
     moved = [path for path in sorted(workspace.landing.iterdir()) if day_of(path) >= first_day]
     return [path.rename(aside / path.name) for path in moved]
@@ -153,7 +153,9 @@ def weeks_of_landing(workspace: Workspace) -> tuple[date, date]:
     """The Mondays of the first and of the last whole week that landing has files of."""
     days = [day_of(path) for path in workspace.landing.iterdir()]
     first, last = min(days), max(days)
-    return first - timedelta(days=first.weekday()), last - timedelta(days=last.weekday() + 7 * (last.weekday() < 6))
+    return first - timedelta(days=first.weekday()), last - timedelta(
+        days=last.weekday() + 7 * (last.weekday() < 6)
+    )
 
 
 def folder_bytes(folder: Path) -> int:
