@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from operator import attrgetter
 
 from bench.arithmetic import Extrapolation, extrapolate
 from bench.record import Result, Target
@@ -14,9 +15,9 @@ BILLION = 1_000_000_000
 WITHIN_GIGABYTES = Target(highest=12.0)
 TIMES_PER_EVENT = Target(highest=1.5)
 ASSUMPTION = (
-    "likely is the straight line through the two largest measured sizes; the range also holds the same cost "
-    "per event as at the largest, and the power of the size that the two show. Customers grow with the "
-    "events, and memory and disk suffice."
+    "start-up is taken off; likely is the straight line through the two largest measured sizes; the range "
+    "also holds the same cost per event as at the largest, and the power of the size that the two show. "
+    "Customers grow with the events, and memory and disk suffice."
 )
 
 
@@ -30,14 +31,18 @@ def size_results(name: str, cost: Cost) -> list[Result]:
     ]
 
 
-def billion_results(costs: Sequence[Cost]) -> list[Result]:
-    """What a billion events would take in seconds and on disk, by step, from the largest two of the sizes."""
-    seconds = {step: _extrapolated([(cost.events, cost.seconds[step]) for cost in costs]) for step in STEPS}
-    # A step may give room back (it leaves less than it found): such bytes are no cost.
-    disk = {
-        step: _extrapolated([(cost.events, max(0, cost.disk_bytes[step])) for cost in costs])
-        for step in STEPS
-    }
+def billion_results(costs: Sequence[Cost], start_up: Cost) -> list[Result]:
+    """What a billion events would take in seconds and on disk, by step, from the largest two of the sizes.
+
+    start_up: the same for next to no events; it is taken off first, as it says nothing of how costs grow.
+    """
+    seconds, disk = (
+        {
+            step: _extrapolated([(cost.events, taken(cost)[step] - taken(start_up)[step]) for cost in costs])
+            for step in STEPS
+        }
+        for taken in (attrgetter("seconds"), attrgetter("disk_bytes"))
+    )
     sizes = sorted(cost.events for cost in costs)
     return [
         _summed("billion_events_hours", "hours", 3600, seconds, sizes),
@@ -79,6 +84,7 @@ def large_results(ten_million: Cost, large: Cost, weekly_peak_gigabytes: float) 
 
 
 def _extrapolated(measured: Sequence[tuple[float, float]]) -> Extrapolation:
+    # What start-up hides, and steps that give room on the disk back, are no cost.
     above_zero = [each for each in measured if each[1] > 0]
     return extrapolate(above_zero, BILLION) if len(above_zero) > 1 else Extrapolation(0, 0, 0, 0)
 

@@ -23,6 +23,8 @@ COLOURS = dict(zip(STEPS, (BLUE, RED, GREEN, PURPLE, ORANGE, SKY, GREY), strict=
 # Results that hold a whole review by step in their detail.
 SIZES = ("review_100k_seconds", "review_1m_seconds", "review_10m_seconds", "review_100m_seconds")
 START_UP = "review_start_up_seconds"
+# A logarithmic scale has no zero; what is less than this (seconds, gigabytes, megabytes) has no point.
+LEAST_SHOWN = 0.01
 # What each result with a target is, in the words of the page.
 WHAT_IS_MEASURED = (
     ("peers_10m_share_of_time_of_pandas", "time of the peers' work at 10 million events, of pandas'"),
@@ -84,15 +86,17 @@ def write_picture(written: Written, path: Path) -> bool:
 
 
 def draw_cost_by_size(sizes: Sequence[dict[str, Any]]) -> Figure:
-    """Seconds, memory and disk of the steps against the number of events, all on logarithmic scales."""
+    """Seconds, memory and disk of the steps against the number of events."""
     figure = Figure(figsize=(9.0, 4.4), layout="constrained")
-    panels = (
-        ("Seconds", lambda size, step: size["seconds"][step], 0.01),
-        ("Memory of the process, gigabytes", lambda size, step: size["peak_gigabytes"][step], 0.01),
-        ("Disk, megabytes", lambda size, step: size["disk_bytes"][step] / 1e6, 0.01),
+    seconds, memory, disk = figure.subplots(1, 3)
+    _draw_panel(seconds, "Seconds", sizes, lambda size, step: size["seconds"][step])
+    _draw_panel(
+        memory, "Memory of the process, gigabytes", sizes, lambda size, step: size["peak_gigabytes"][step]
     )
-    for axes, (title, value, least) in zip(figure.subplots(1, len(panels)), panels, strict=True):
-        _draw_panel(axes, title, sizes, value, least)
+    _draw_panel(disk, "Disk, megabytes", sizes, lambda size, step: size["disk_bytes"][step] / 1e6)
+    # What costs grow with is told by slopes; whether memory is bounded, by its distance from zero.
+    memory.set_yscale("linear")
+    memory.set_ylim(0, None)
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(STEPS), frameon=False)
     return figure
@@ -103,12 +107,10 @@ def _draw_panel(
     title: str,
     sizes: Sequence[dict[str, Any]],
     value: Callable[[dict[str, Any], str], float],
-    least: float,
 ) -> None:
     for step in STEPS:
         points = [(size["events"], value(size, step)) for size in sizes]
-        # Logarithmic scales have no zero: a step that left nothing on disk has no point.
-        shown = [(events, each) for events, each in points if each >= least]
+        shown = [(events, each) for events, each in points if each >= LEAST_SHOWN]
         events = [each for each, _ in shown]
         axes.plot(
             events, [each for _, each in shown], "o-", color=COLOURS[step], lw=1.8, markersize=4, label=step
@@ -168,7 +170,7 @@ def _sizes(by_name: dict[str, Result]) -> str:
         for size in sizes
     )
     lines.append(f"| all | {_figure(sum(start_up.values()))} s |{totals}")
-    customers = ", ".join(f"{size['customers']:,}" for size in sizes)
+    customers = "; ".join(f"{size['customers']:,}" for size in sizes)
     return (
         f"A full review from nothing, of {customers} customers: seconds with the start-up, the most memory "
         "of the process, and bytes that the step left on disk (landing not counted).\n\n"

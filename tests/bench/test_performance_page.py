@@ -44,7 +44,7 @@ def written() -> Written:
         *size_results("start_up", cost(1_000)),
         *size_results("1m", small),
         *size_results("10m", large),
-        *billion_results([small, large]),
+        *billion_results([small, large], cost(1_000)),
         Result("peers_10m_share_of_time_of_pandas", 0.45678, "share", "≤ 0.5", True),
         Result("peers_10m_share_of_time_of_polars", 0.7, "share", "≤ 0.6", False, {"commit": "abc"}),
         Result("peers_10m_share_of_memory_of_pandas", None, "share", "≤ 1", None),
