@@ -30,6 +30,7 @@ from bench.record import (
 from bench.reviewed_world import (
     ReviewedWorld,
     WorldSize,
+    rebuild_world,
     release_results,
     review_world,
     weekly_results,
@@ -91,10 +92,9 @@ def measure(folder: Path, parts: set[str], scale: float = 1.0) -> list[Result]:
     costs: list[Cost] = []
     if "series" in parts:
         for size in SERIES:
-            world = review_world(_scaled(size, scale), folder / size.name, _say)
-            costs.append(world.rebuild)
-            results += size_results(size.name, world.rebuild)
-            shutil.rmtree(world.workspace.folder)
+            costs.append(rebuild_world(_scaled(size, scale), folder / size.name, _say))
+            results += size_results(size.name, costs[-1])
+            shutil.rmtree(folder / size.name)
     if parts & {"series", "weekly", "weeks", "large"}:
         world = review_world(_scaled(TEN_MILLION, scale), folder / "ten_million", _say)
         costs.append(world.rebuild)

@@ -61,6 +61,14 @@ class ReviewedWorld:
     weekly: Ran
 
 
+def rebuild_world(size: WorldSize, folder: Path, say: Say) -> Cost:
+    """Simulate a world and review its last week, and all before it, from nothing."""
+    workspace = demo_workspace(folder, size.changes)
+    say(f"{size.name}: simulating and reviewing {size.customers:,} customers × {size.weeks} weeks")
+    simulate(workspace, size.customers, size.weeks)
+    return review_step_by_step(workspace, size.customers, weeks_of_landing(workspace)[1])
+
+
 def review_world(size: WorldSize, folder: Path, say: Say) -> ReviewedWorld:
     """Simulate a world, review all but its last week from nothing, then run the last week."""
     workspace = demo_workspace(folder, size.changes)
