@@ -22,7 +22,7 @@ import duckdb
 from bench.arithmetic import without_start_up
 from bench.record import PROJECT_FOLDER, Result, Target
 from bench.watched import MeasuredCommandError, Watched, watch
-from bench.workspaces import Ran, counted, demo_workspace, run_vitals
+from bench.workspaces import ENGINE, Ran, counted, demo_workspace, run_vitals
 from pipeline.dbt import DbtProject
 from pipeline.workspace import Workspace
 
@@ -47,7 +47,6 @@ MODELS_OF_THE_WORK = {
     "int_usage_summed_to_weeks": "events and active days of the windows of one week",
     "int_transactions_summed_to_weeks": "revenue of the windows of one week",
 }
-ENGINE = {"threads": 2, "memory_limit": "4GB"}
 _ALL_EVENTS = """
     select event_id, user_id, event_name, occurred_at, cast(revenue as double) as revenue
     from read_parquet('{}/*.parquet')

@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -43,9 +44,9 @@ WEEKS = 104  # so that the last of them brings about one event in a hundred
 START_UP = WorldSize("start_up", 20, 20)  # about a thousand events
 SERIES = (WorldSize("100k", 330, WEEKS), WorldSize("1m", 3_300, WEEKS))
 TEN_MILLION = WorldSize("10m", 33_000, WEEKS)
-# Few weeks, so that many customers have few events each; the engine gets what leaves room for the rest of the
-# process.
-LARGE = WorldSize("100m", 3_000_000, 4)
+# Few weeks, so that many customers have few events each; ten companies, because a world of so many customers
+# would take 20 GB to simulate. The engine gets what leaves room for the rest of the process.
+LARGE = WorldSize("100m", 3_000_000, 4, companies=10)
 LARGE_MEMORY = ("warehouse.memory_limit_gigabytes", "8.0")
 CUSTOMERS_OF_HISTORY = 5_000
 PARTS = ("series", "weekly", "weeks", "peers", "history", "large")
@@ -144,11 +145,11 @@ def _review_large(size: WorldSize, folder: Path) -> ReviewedWorld:
     name, value = LARGE_MEMORY
     probe = demo_workspace(folder / "probe")
     changes = {name: value} if has_setting(probe, name) else {}
-    return review_world(WorldSize(size.name, size.customers, size.weeks, changes), folder / "world", _say)
+    return review_world(replace(size, changes=changes), folder / "world", _say)
 
 
 def _scaled(size: WorldSize, scale: float) -> WorldSize:
-    return WorldSize(size.name, max(20, round(size.customers * scale)), size.weeks, size.changes)
+    return replace(size, customers=max(20 * size.companies, round(size.customers * scale)))
 
 
 def _write_page(results: Path, page: Path, picture: Path) -> None:

@@ -22,6 +22,7 @@ from bench.workspaces import (
     demo_workspace,
     folder_bytes,
     hold_back,
+    put_copies_beside,
     review_step_by_step,
     run_vitals,
     simulate,
@@ -42,12 +43,16 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class WorldSize:
-    """A world by its customers and weeks; `changes` are keys of review.toml with other values."""
+    """A world by its customers and weeks; `changes` are keys of review.toml with other values.
+
+    companies: how many equal ones stand side by side, where one of all customers would not fit into memory.
+    """
 
     name: str
     customers: int
     weeks: int
     changes: Mapping[str, str] | None = None
+    companies: int = 1
 
 
 @dataclass(frozen=True)
@@ -73,7 +78,9 @@ def review_world(size: WorldSize, folder: Path, say: Say) -> ReviewedWorld:
     """Simulate a world, review all but its last week from nothing, then run the last week."""
     workspace = demo_workspace(folder, size.changes)
     say(f"{size.name}: simulating {size.customers:,} customers × {size.weeks} weeks")
-    simulate(workspace, size.customers, size.weeks)
+    simulate(workspace, size.customers // size.companies, size.weeks)
+    if size.companies > 1:
+        put_copies_beside(workspace, size.companies)
     _, week = weeks_of_landing(workspace)
     # What is received from Monday on, among it what happened before: such weeks are restated.
     aside = folder / "next_week"

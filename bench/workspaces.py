@@ -19,6 +19,9 @@ from pipeline.review import STEPS
 from pipeline.runlog import read_runs
 from pipeline.workspace import Workspace
 
+ENGINE = {"threads": 2, "memory_limit": "4GB"}  # for what the measurements do themselves
+# What events say of others: who was invited, which cart became which order, who somebody was before.
+_IDS_IN_PROPERTIES = '("(?:previous|member|order|cart|message|ticket)_id":"[^"]*)"'
 DAY_IN_FILE_NAME = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -100,6 +103,32 @@ def simulate(workspace: Workspace, customers: int, weeks: int, seed: int = 7) ->
     # Only bench.truth needs the truth of a world; here it only fills the disk.
     shutil.rmtree(workspace.truth)
     return watched
+
+
+def put_copies_beside(workspace: Workspace, copies: int) -> None:
+    """Make of one simulated world in landing so many companies side by side, whose ids are all their own."""
+    own = ", ".join(
+        f"{name} || '-' || company as {name}"
+        for name in ("event_id", "user_id", "anonymous_id", "account_id")
+    )
+    for path in sorted(workspace.landing.iterdir()):
+        part = path.with_suffix(".part")
+        with duckdb.connect(config=ENGINE) as connection:
+            connection.execute(
+                f"""
+                copy (
+                    select events.* replace (
+                        {own},
+                        regexp_replace(
+                            properties, '{_IDS_IN_PROPERTIES}', '\\1-' || company || '"', 'g'
+                        ) as properties
+                    )
+                    from read_parquet('{path}') as events
+                    cross join range({copies}) as companies(company)
+                ) to '{part}' (format parquet, compression zstd)
+                """
+            )
+        part.replace(path)
 
 
 def run_vitals(workspace: Workspace, command: str, *options: str) -> Ran:

@@ -19,7 +19,14 @@ from bench.peers import (
     write_events,
 )
 from bench.watched import MeasuredCommandError, Watched
-from bench.workspaces import change_settings, demo_workspace, has_setting, simulate, weeks_of_landing
+from bench.workspaces import (
+    change_settings,
+    demo_workspace,
+    has_setting,
+    put_copies_beside,
+    simulate,
+    weeks_of_landing,
+)
 from pipeline.settings import read_settings
 
 MANIFEST = {
@@ -67,6 +74,29 @@ def test_settings_are_changed_where_they_stand(tmp_path: Path) -> None:
     assert not has_setting(workspace, "stages.history_weeks")
     with pytest.raises(KeyError):
         change_settings(workspace, {"stages.history_weeks": "9"})
+
+
+def test_companies_side_by_side_have_ids_of_their_own(tmp_path: Path) -> None:
+    workspace = demo_workspace(tmp_path / "demo")
+    simulate(workspace, customers=20, weeks=3)
+    files = f"read_parquet('{workspace.landing}/*.parquet')"
+    ids = "count(event_id), count(distinct event_id), count(distinct user_id), count(distinct account_id)"
+    members = "properties like '%member_id%'"
+    with duckdb.connect() as connection:
+        before = connection.execute(f"select {ids}, count(*) filter ({members}) from {files}").fetchone()
+        put_copies_beside(workspace, 3)
+        after = connection.execute(f"select {ids}, count(*) filter ({members}) from {files}").fetchone()
+        of_others = connection.execute(
+            f"""
+            select count(*) from {files}
+            where
+                {members}
+                and split_part(properties ->> 'member_id', '-', 2) <> split_part(account_id, '-', 2)
+            """
+        ).fetchone()[0]
+    assert after == tuple(3 * count for count in before)
+    assert before[-1] > 0
+    assert of_others == 0
 
 
 @pytest.mark.slow
