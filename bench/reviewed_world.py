@@ -125,7 +125,11 @@ def weekly_results(world: ReviewedWorld, start_up: ReviewedWorld) -> list[Result
             publishing,
             "share",
             PUBLISHING_SHARE,
-            {"seconds_by_step": world.weekly.steps, "peak_gigabytes": world.weekly.watched.peak_gigabytes},
+            {
+                "seconds_by_step": world.weekly.steps,
+                "cpu_seconds_of_process": world.weekly.watched.cpu_seconds,
+                "peak_gigabytes": world.weekly.watched.peak_gigabytes,
+            },
         ),
     ]
 

@@ -30,10 +30,14 @@ class MeasuredCommandError(Exception):
 
 @dataclass(frozen=True)
 class Watched:
-    """What a process took. nodes: seconds of each node that dbt ran, by its unique id."""
+    """What a process took. nodes: seconds of each node that dbt ran, by its unique id.
+
+    cpu_seconds: of all cores together. Less of them than seconds means waiting, perhaps for other programs.
+    """
 
     said: str
     seconds: float
+    cpu_seconds: float
     peak_gigabytes: float
     nodes: dict[str, float] = field(default_factory=dict)
 
@@ -72,7 +76,8 @@ def watch(command: Sequence[str], run_results: Path | None = None) -> Watched:
         raise MeasuredCommandError(f"{' '.join(map(str, command[1:5]))} … failed: {last[0]}")
     nodes.look()
     # Linux counts ru_maxrss in kilobytes.
-    return Watched(text, seconds, max(together, usage.ru_maxrss * 1024) / 1e9, nodes.seconds)
+    peak_gigabytes = max(together, usage.ru_maxrss * 1024) / 1e9
+    return Watched(text, seconds, usage.ru_utime + usage.ru_stime, peak_gigabytes, nodes.seconds)
 
 
 class _NodesOfRuns:

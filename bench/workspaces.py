@@ -50,11 +50,15 @@ class Ran:
 
 @dataclass(frozen=True)
 class Cost:
-    """A whole review step by step: seconds, memory of the process, and bytes that the step left on disk."""
+    """A whole review step by step: seconds, memory of the process, and bytes that the step left on disk.
+
+    cpu_seconds: of the whole process, so with what comes before the step.
+    """
 
     events: int
     customers: int
     seconds: dict[str, float]
+    cpu_seconds: dict[str, float]
     peak_gigabytes: dict[str, float]
     disk_bytes: dict[str, int]
     models: dict[str, float]
@@ -145,19 +149,20 @@ def review_step_by_step(
     workspace: Workspace, customers: int, week: date, steps: tuple[str, ...] = STEPS
 ) -> Cost:
     """Every step in a process of its own, so that each has a peak of its own."""
-    seconds, peaks, disk, models = {}, {}, {}, {}
+    seconds, cpu, peaks, disk, models = {}, {}, {}, {}, {}
     events = 0
     for step in steps:
         before = folder_bytes(workspace.data)
         options = () if step == "load" else (f"--week={week}",)
         ran = run_vitals(workspace, step, *options)
         seconds[step] = ran.steps[step]
+        cpu[step] = ran.watched.cpu_seconds
         peaks[step] = ran.watched.peak_gigabytes
         disk[step] = folder_bytes(workspace.data) - before
         models |= ran.models
         if step == "load":
             events = int(ran.details["load"]["events_loaded"])
-    return Cost(events, customers, seconds, peaks, disk, models)
+    return Cost(events, customers, seconds, cpu, peaks, disk, models)
 
 
 def hold_back(workspace: Workspace, aside: Path, first_day: date) -> list[Path]:

@@ -47,11 +47,11 @@ MANIFEST = {
 
 def test_what_the_peers_print_is_read() -> None:
     said = "a warning\npandas: 14.60 s, peak 2.10 GB, 123 sessions, 45 customer-days\n"
-    run = read_peer("pandas", Watched(said, seconds=16.0, peak_gigabytes=2.2))
+    run = read_peer("pandas", Watched(said, seconds=16.0, cpu_seconds=20.0, peak_gigabytes=2.2))
     assert (run.seconds, run.peak_gigabytes, run.sessions, run.customer_days) == (14.6, 2.2, 123, 45)
     assert FLOOR_LINE.search("one pass: 0.29 s\n")["seconds"] == "0.29"
     with pytest.raises(MeasuredCommandError, match="printed no figures"):
-        read_peer("polars", Watched("nothing", 1.0, 1.0))
+        read_peer("polars", Watched("nothing", 1.0, 1.0, 1.0))
 
 
 def test_what_a_model_reads_counts_and_what_reads_it_does_not() -> None:

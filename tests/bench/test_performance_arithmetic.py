@@ -15,6 +15,7 @@ def cost(events: int, microseconds_per_event: float, start_up: float = 5.0) -> C
         events=events,
         customers=events // 100,
         seconds=dict.fromkeys(STEPS, start_up + events * microseconds_per_event / 1000000.0),
+        cpu_seconds={},
         peak_gigabytes=dict.fromkeys(STEPS, 1.5),
         disk_bytes=dict.fromkeys(STEPS, events * 100) | {"score": -4096},
         models={},

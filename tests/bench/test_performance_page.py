@@ -31,6 +31,7 @@ def cost(events: int) -> Cost:
         events=events,
         customers=events // 300,
         seconds={step: 2.0 + number * events / 1e6 for number, step in enumerate(STEPS, start=1)},
+        cpu_seconds={},
         peak_gigabytes=dict.fromkeys(STEPS, 0.3 + events / 10000000.0),
         disk_bytes={step: events * number for number, step in enumerate(STEPS)},
         models={"sessions": 12.345},
