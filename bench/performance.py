@@ -11,7 +11,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,78 +67,72 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--page", type=Path, default=PAGE)
     parser.add_argument("--picture", type=Path, default=PICTURE)
     asked = parser.parse_args(arguments)
+    if asked.scale != 1 and asked.page == PAGE:
+        parser.error("results of other sizes are no results: give --results, --page and --picture elsewhere")
     parts = set(asked.only or PARTS) - (set() if asked.large else {"large"})
+    results, code = [], 0
     try:
         with tempfile.TemporaryDirectory(prefix="vitals-bench-", dir=asked.folder) as folder:
-            results = measure(Path(folder), parts, asked.scale)
+            # Written part by part: what was measured is not lost where a later part fails.
+            for part in measure(Path(folder), parts, asked.scale):
+                merge_results(asked.results, part)
+                results += part
     except MeasuredCommandError as error:
         print(error, file=sys.stderr)
-        return 1
-    merge_results(asked.results, results)
-    _write_page(asked.results, asked.page, asked.picture)
+        code = 1
+    if results:
+        _write_page(asked.results, asked.page, asked.picture)
     rows = [
         [result.name, number_text(result.value), result.unit, result.target or "–", number_text(result.holds)]
         for result in results
     ]
     print(table_text(["measured", "value", "unit", "target", "holds"], rows))
     print(f"written: {asked.results}, {asked.page}")
-    return 0
+    return code
 
 
-def measure(folder: Path, parts: set[str], scale: float = 1.0) -> list[Result]:
-    """The results of some parts; worlds are removed as soon as nothing needs them any more."""
-    results: list[Result] = []
+def measure(folder: Path, parts: set[str], scale: float = 1.0) -> Iterator[list[Result]]:
+    """The results of some parts, each as it is there; worlds are removed when nothing needs them any more."""
     start_up = review_world(START_UP, folder / "start_up", _say)
-    results += size_results("start_up", start_up.rebuild)
+    yield size_results("start_up", start_up.rebuild)
     costs: list[Cost] = []
     if "series" in parts:
         for size in SERIES:
             costs.append(rebuild_world(_scaled(size, scale), folder / size.name, _say))
-            results += size_results(size.name, costs[-1])
+            yield size_results(size.name, costs[-1])
             shutil.rmtree(folder / size.name)
     if parts & {"series", "weekly", "weeks", "large"}:
         world = review_world(_scaled(TEN_MILLION, scale), folder / "ten_million", _say)
         costs.append(world.rebuild)
-        results += size_results(TEN_MILLION.name, world.rebuild)
-        results += weekly_results(world, start_up) + release_results(world)
-        results += _measured_on(world, folder, parts, start_up)
+        yield size_results(TEN_MILLION.name, world.rebuild)
+        yield weekly_results(world, start_up) + release_results(world)
+        if len(costs) > 1:
+            yield billion_results(costs, start_up.rebuild)
+        if "weeks" in parts:
+            _say("weeks: all features of few and of many weeks")
+            floor = floor_seconds(world.workspace.landing, folder / "floor")
+            yield measure_weeks(world, start_up.weekly.steps, floor)
+        if "peers" in parts:
+            _say("peers: the work of one week")
+            yield measure_peers(world.workspace.landing, folder / "peers", world.week)
+            shutil.rmtree(folder / "peers")
         shutil.rmtree(world.workspace.folder)
     elif "peers" in parts:
         workspace = demo_workspace(folder / "ten_million")
         simulate(workspace, _scaled(TEN_MILLION, scale).customers, WEEKS)
         _say("peers: the work of one week")
-        results += measure_peers(workspace.landing, folder / "peers", weeks_of_landing(workspace)[1])
+        yield measure_peers(workspace.landing, folder / "peers", weeks_of_landing(workspace)[1])
         shutil.rmtree(workspace.folder)
     if "history" in parts:
         customers = _scaled(WorldSize("", CUSTOMERS_OF_HISTORY, 0), scale).customers
-        results += measure_history(customers, folder / "history", start_up.weekly.steps, _say)
+        yield measure_history(customers, folder / "history", start_up.weekly.steps, _say)
         shutil.rmtree(folder / "history")
     if "large" in parts:
         large = _review_large(_scaled(LARGE, scale), folder / "large")
-        results += size_results(LARGE.name, large.rebuild)
-        results += weekly_results(large, start_up) + release_results(large)
-        results += large_results(costs[-1], large.rebuild, large.weekly.watched.peak_gigabytes)
-        costs.append(large.rebuild)
-    if len(costs) > 1:
-        results += billion_results(costs, start_up.rebuild)
-    return results
-
-
-def _measured_on(
-    world: ReviewedWorld, folder: Path, parts: set[str], start_up: ReviewedWorld
-) -> list[Result]:
-    """What is measured on the events of the ten million, once they have been reviewed."""
-    results = []
-    if "weeks" in parts:
-        _say("weeks: all features of few and of many weeks")
-        results += measure_weeks(
-            world, start_up.weekly.steps, floor_seconds(world.workspace.landing, folder / "floor")
-        )
-    if "peers" in parts:
-        _say("peers: the work of one week")
-        results += measure_peers(world.workspace.landing, folder / "peers", world.week)
-        shutil.rmtree(folder / "peers")
-    return results
+        yield size_results(LARGE.name, large.rebuild)
+        yield weekly_results(large, start_up) + release_results(large)
+        yield large_results(costs[-1], large.rebuild, large.weekly.watched.peak_gigabytes)
+        yield billion_results([*costs, large.rebuild], start_up.rebuild)
 
 
 def _review_large(size: WorldSize, folder: Path) -> ReviewedWorld:

@@ -16,6 +16,7 @@ from typing import Any
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 RESULTS_FOLDER = PROJECT_FOLDER / "bench" / "results"
+WRITTEN_BY_MEASUREMENTS = ("bench/results", "docs")
 MEASURED_PACKAGES = (
     "dbt-core",
     "dbt-duckdb",
@@ -143,18 +144,21 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The commit of the project, with "-dirty" behind it where files differ from it; None outside of Git."""
+    """The commit of the project, with "-dirty" behind it where files differ from it; None outside of Git.
+
+    What measurements write themselves (WRITTEN_BY_MEASUREMENTS) may differ.
+    """
     try:
         done = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"],
-            cwd=PROJECT_FOLDER,
-            capture_output=True,
-            text=True,
-            check=True,
+            ["git", "rev-parse", "HEAD"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True
         )
+        others = [f":(exclude){path}" for path in WRITTEN_BY_MEASUREMENTS]
+        differs = subprocess.run(
+            ["git", "diff", "--quiet", "HEAD", "--", ".", *others], cwd=PROJECT_FOLDER, check=False
+        ).returncode
     except (OSError, subprocess.CalledProcessError):
         return None
-    return done.stdout.strip()
+    return done.stdout.strip() + ("-dirty" if differs else "")
 
 
 def number_text(value: float | bool | None) -> str:
