@@ -12,6 +12,11 @@ def without_start_up(seconds: Mapping[str, float], start_up: Mapping[str, float]
     return {part: max(0.0, taken - start_up.get(part, 0.0)) for part, taken in seconds.items()}
 
 
+def ratio(value: float, base: float) -> float | None:
+    """value / base; None where the base is nothing that could be told from start-up."""
+    return value / base if base > 0 else None
+
+
 def percentile_95(seconds: Sequence[float]) -> float:
     """The smallest value that at least 95 % of the values do not exceed."""
     ordered = sorted(seconds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.arithmetic import without_start_up
+from bench.arithmetic import ratio, without_start_up
 from bench.record import Result, Target
 from bench.reviewed_world import WEEK, Say
 from bench.workspaces import (
@@ -51,7 +51,7 @@ def measure_history(customers: int, folder: Path, start_up: Mapping[str, float],
         events[weeks] = before.events
         new_events = increment.details["load"]["events_loaded"]
     net = {weeks: without_start_up(steps, start_up) for weeks, steps in taken.items()}
-    value = sum(net[LONG_WEEKS].values()) / sum(net[SHORT_WEEKS].values())
+    value = ratio(sum(net[LONG_WEEKS].values()), sum(net[SHORT_WEEKS].values()))
     return [
         Result(
             f"increment_after_{LONG_WEEKS}_weeks_times_{SHORT_WEEKS}",

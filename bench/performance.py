@@ -42,8 +42,9 @@ from bench.workspaces import Cost, demo_workspace, has_setting, simulate, weeks_
 
 WEEKS = 104  # so that the last of them brings about one event in a hundred
 START_UP = WorldSize("start_up", 20, 20)  # about a thousand events
-SERIES = (WorldSize("100k", 330, WEEKS), WorldSize("1m", 3_300, WEEKS))
-TEN_MILLION = WorldSize("10m", 33_000, WEEKS)
+SERIES = (WorldSize("100k", 360, WEEKS), WorldSize("1m", 3_600, WEEKS))
+# Ten million of them events of users, which is what the peers read; visitors have a million more.
+TEN_MILLION = WorldSize("10m", 39_000, WEEKS)
 # Few weeks, so that many customers have few events each; ten companies, because a world of so many customers
 # would take 20 GB to simulate. The engine gets what leaves room for the rest of the process.
 LARGE = WorldSize("100m", 3_000_000, 4, companies=10)

@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from time import perf_counter
 
-from bench.arithmetic import percentile_95, without_start_up
+from bench.arithmetic import percentile_95, ratio, without_start_up
 from bench.record import PROJECT_FOLDER, Result, Target
 from bench.workspaces import (
     Cost,
@@ -103,7 +103,7 @@ def weekly_results(world: ReviewedWorld, start_up: ReviewedWorld) -> list[Result
         {step: world.rebuild.seconds[step] for step in steps}, start_up.rebuild.seconds
     )
     week = without_start_up({step: world.weekly.steps[step] for step in steps}, start_up.weekly.steps)
-    share = sum(week.values()) / sum(rebuild.values())
+    share = ratio(sum(week.values()), sum(rebuild.values()))
     publishing = world.weekly.steps["publish"] / sum(world.weekly.steps.values())
     new_events = world.weekly.details["load"]["events_loaded"]
     weekly_detail = {
@@ -191,5 +191,5 @@ def query_seconds(warehouse: Path, queries: list[str]) -> dict[str, list[float]]
     return seconds
 
 
-def _judged(name: str, value: float, unit: str, target: Target, detail: dict) -> Result:
+def _judged(name: str, value: float | None, unit: str, target: Target, detail: dict) -> Result:
     return Result(name, value, unit, str(target), target.holds(value), detail)

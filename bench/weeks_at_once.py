@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.arithmetic import line_through
+from bench.arithmetic import line_through, ratio
 from bench.record import Result, Target
 from bench.reviewed_world import ReviewedWorld
 from bench.workspaces import Ran, change_settings, run_vitals
@@ -43,8 +43,8 @@ def measure_weeks(
         "slowest_models": models,
         "floor_seconds": floor_seconds,
     }
-    times_floor = None if floor_seconds is None else one_week / floor_seconds
-    times_week = net[MANY_WEEKS] / one_week
+    times_floor = None if floor_seconds is None or one_week <= 0 else one_week / floor_seconds
+    times_week = ratio(net[MANY_WEEKS], one_week)
     name = world.size.name
     return [
         Result(

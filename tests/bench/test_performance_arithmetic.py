@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench.arithmetic import extrapolate, line_through, percentile_95, without_start_up
+from bench.arithmetic import extrapolate, line_through, percentile_95, ratio, without_start_up
 from bench.cost_by_size import billion_results, large_results
 from bench.workspaces import Cost
 from pipeline.review import STEPS
@@ -25,6 +25,12 @@ def cost(events: int, microseconds_per_event: float, start_up: float = 5.0) -> C
 def test_start_up_is_taken_off_part_by_part_and_never_below_zero() -> None:
     net = without_start_up({"load": 5.0, "features": 3.0, "new": 1.0}, {"load": 2.0, "features": 4.0})
     assert net == {"load": 3.0, "features": 0.0, "new": 1.0}
+
+
+def test_nothing_is_no_base() -> None:
+    assert ratio(1.0, 4.0) == 0.25
+    assert ratio(1.0, 0.0) is None
+    assert ratio(1.0, -0.5) is None
 
 
 def test_a_line_through_two_points() -> None:
