@@ -42,7 +42,7 @@ from bench.workspaces import Cost, demo_workspace, has_setting, simulate, weeks_
 
 WEEKS = 104  # so that the last of them brings about one event in a hundred
 START_UP = WorldSize("start_up", 20, 20)  # about a thousand events
-SERIES = (WorldSize("100k", 360, WEEKS), WorldSize("1m", 3_600, WEEKS))
+SMALL, MILLION = WorldSize("100k", 360, WEEKS), WorldSize("1m", 3_600, WEEKS)
 # Ten million of them events of users, which is what the peers read; visitors have a million more.
 TEN_MILLION = WorldSize("10m", 39_000, WEEKS)
 # Few weeks, so that many customers have few events each; ten companies, because a world of so many customers
@@ -98,7 +98,7 @@ def measure(folder: Path, parts: set[str], scale: float = 1.0) -> Iterator[list[
     yield size_results("start_up", start_up.rebuild)
     costs: list[Cost] = []
     if "series" in parts:
-        for size in SERIES:
+        for size in [*([SMALL] if "large" in parts else []), MILLION]:
             costs.append(rebuild_world(_scaled(size, scale), folder / size.name, _say))
             yield size_results(size.name, costs[-1])
             shutil.rmtree(folder / size.name)

@@ -74,7 +74,8 @@ def with_figures(page: str, written: Written) -> str:
 
 def write_picture(written: Written, path: Path) -> bool:
     """Draw what every step costs at every size; nothing, and False, where fewer than two are measured."""
-    sizes = _reviews({result.name: result for result in written.results})
+    by_name = {result.name: result for result in written.results}
+    sizes = [by_name[START_UP].detail, *_reviews(by_name)] if START_UP in by_name else _reviews(by_name)
     if len(sizes) < 2:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
