@@ -117,6 +117,12 @@ def test_the_queries_of_the_readme_are_found() -> None:
     assert all(query.startswith(("select", "with")) for query in queries)
 
 
+def test_other_sizes_do_not_reach_the_page(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--scale", "0.5"])
+    assert "results of other sizes are no results" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_tiny_worlds_are_measured_from_end_to_end(tmp_path: Path) -> None:
     page, results = tmp_path / "page.md", tmp_path / "bench.json"
