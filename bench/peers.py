@@ -41,9 +41,11 @@ FLOOR_LINE = re.compile(r"^one pass: (?P<seconds>[\d.]+) s$", re.MULTILINE)
 
 # What the peers' work is made of. The models that these read, as far back as raw, count too, whatever else
 # they may be good for; what none of them reads (tickets, plans, labels, the feature row …) does not.
-MODELS_OF_THE_WORK = {
+MODELS_OF_ALL_DAYS = {
     "sessions": "a row per session, as the peers' first grouping",
     "customer_days": "a row per customer and day, as their second",
+}
+MODELS_OF_A_WEEK = {
     "int_usage_summed_to_weeks": "events and active days of the windows of one week",
     "int_transactions_summed_to_weeks": "revenue of the windows of one week",
 }
@@ -209,10 +211,12 @@ def _our_work(events: Path, folder: Path, week: date) -> _OurWork:
 
 
 def _seconds_of_the_work(manifest: dict, whole: Ran, one_week: Ran) -> dict[str, float]:
-    of_weeks = nodes_of_weeks(manifest)
+    of_all_days = nodes_behind(manifest, MODELS_OF_ALL_DAYS)
+    # What all days are made of counts as in the first run, also where a later run reads only the newest days.
+    of_weeks = nodes_of_weeks(manifest) - of_all_days
     return {
         name: (one_week if name in of_weeks else whole).models[name]
-        for name in sorted(nodes_behind(manifest, MODELS_OF_THE_WORK))
+        for name in sorted(of_all_days | nodes_behind(manifest, MODELS_OF_A_WEEK))
         if name in whole.models
     }
 
