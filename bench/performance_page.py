@@ -208,7 +208,8 @@ def _models(by_name: dict[str, Result]) -> str:
         f"| `{model}` | {_figure(seconds)} |" for model, seconds in result.detail["models"].items()
     )
     return (
-        f"The slowest models of the full rebuild of {result.detail['events']:,} events:\n\n"
+        f"The slowest models of the full rebuild of {result.detail['events']:,} events; all of them together "
+        f"{_figure(result.detail['seconds_of_all_models'])} s, marts and ops among them:\n\n"
         f"| model | seconds |\n| --- | ---: |\n{rows}\n"
     )
 

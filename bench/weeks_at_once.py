@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bench.arithmetic import line_through, ratio
+from bench.cost_by_size import MODELS_NAMED
 from bench.record import Result, Target
 from bench.reviewed_world import ReviewedWorld
 from bench.workspaces import Ran, change_settings, run_vitals
@@ -29,7 +30,7 @@ def measure_weeks(
     net = {weeks: max(0.0, ran.steps["features"] - start_up["features"]) for weeks, ran in runs.items()}
     one_week = line_through(*net.items()).at(1)
     models = {
-        weeks: dict(sorted(ran.models.items(), key=lambda model: -model[1])[:15])
+        weeks: dict(sorted(ran.models.items(), key=lambda model: -model[1])[:MODELS_NAMED])
         for weeks, ran in runs.items()
     }
     detail = {
