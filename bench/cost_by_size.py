@@ -25,7 +25,7 @@ ASSUMPTION = (
 def size_results(name: str, cost: Cost) -> list[Result]:
     """One size: seconds, the most memory, and bytes on disk of the whole review; by step in the detail."""
     models = dict(sorted(cost.models.items(), key=lambda model: -model[1])[:MODELS_NAMED])
-    # What features takes beyond its models are tests, promises, own features looked at week by week, start-up.
+    # What features takes beyond its models: tests, promises, own features looked at week by week, start-up.
     detail = asdict(cost) | {"models": models, "seconds_of_all_models": sum(cost.models.values())}
     return [
         Result(f"review_{name}_seconds", sum(cost.seconds.values()), "seconds", detail=detail),
