@@ -73,11 +73,11 @@ def with_figures(page: str, written: Written) -> str:
 
 
 def write_picture(written: Written, path: Path) -> bool:
-    """Draw what every step costs at every size; nothing, and False, where fewer than two are measured."""
+    """Draw what every step costs at every size; nothing, and False, where none is measured."""
     by_name = {result.name: result for result in written.results}
-    sizes = [by_name[START_UP].detail, *_reviews(by_name)] if START_UP in by_name else _reviews(by_name)
-    if len(sizes) < 2:
+    if not _reviews(by_name):
         return False
+    sizes = [by_name[START_UP].detail, *_reviews(by_name)] if START_UP in by_name else _reviews(by_name)
     path.parent.mkdir(parents=True, exist_ok=True)
     with rc_context(STYLE):
         figure = draw_cost_by_size(sizes)
@@ -172,8 +172,12 @@ def _sizes(by_name: dict[str, Result]) -> str:
     )
     lines.append(f"| all | {_figure(sum(start_up.values()))} s |{totals}")
     customers = "; ".join(f"{size['customers']:,}" for size in sizes)
+    picture = (
+        f"![Seconds, memory and disk of every step against the number of events](pictures/{PICTURE.name})\n\n"
+    )
     return (
-        f"A full review from nothing, of {customers} customers: seconds with the start-up, the most memory "
+        picture
+        + f"A full review from nothing, of {customers} customers: seconds with the start-up, the most memory "
         "of the process, and bytes that the step left on disk (landing not counted).\n\n"
         + "\n".join(lines)
         + "\n"

@@ -71,6 +71,7 @@ def test_figures_go_between_the_marks_and_nothing_else_changes(written: Written)
     assert "Measured on 2026-11-22: P, 2 cores, 23.5 GB of memory, Linux" in new
     assert "Nothing of this size was run: extrapolated from 1,000,000 and 10,000,000 events" in new
     assert "| `sessions` | 12.3 |" in new
+    assert f"(pictures/{PICTURE.name})" in new
     assert with_figures(new, written) == new
     with pytest.raises(ValueError, match="no place for measured figures"):
         with_figures("nothing", written)
@@ -84,11 +85,6 @@ def test_the_picture_is_drawn_and_drawn_again(written: Written, tmp_path: Path) 
     assert ElementTree.parse(tmp_path / "one.svg").getroot().tag.endswith("svg")  # noqa: S314
     few = Written(written.machine, written.versions, written.commit, [])
     assert write_picture(few, tmp_path / "none.svg") is False
-
-
-def test_the_page_shows_its_picture() -> None:
-    assert f"(pictures/{PICTURE.name})" in PAGE.read_text(encoding="utf-8")
-    assert PICTURE.is_file()
 
 
 def test_every_result_is_named_once() -> None:
