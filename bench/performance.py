@@ -11,7 +11,7 @@ import argparse
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,10 +74,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results, code = [], 0
     try:
         with tempfile.TemporaryDirectory(prefix="vitals-bench-", dir=asked.folder) as folder:
-            # Written part by part: what was measured is not lost where a later part fails.
+            # Written part by part: what was measured is not lost where another part fails.
             for part in measure(Path(folder), parts, asked.scale):
                 merge_results(asked.results, part)
                 results += part
+                code = max(code, int(not part))
     except MeasuredCommandError as error:
         print(error, file=sys.stderr)
         code = 1
@@ -93,7 +94,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(folder: Path, parts: set[str], scale: float = 1.0) -> Iterator[list[Result]]:
-    """The results of some parts, each as it is there; worlds are removed when nothing needs them any more."""
+    """The results of some parts, each as it is there; worlds are removed when nothing needs them any more.
+
+    A part that fails gives no result, and the others go on. Raises MeasuredCommandError where a world fails
+    that several parts need.
+    """
     start_up = review_world(START_UP, folder / "start_up", _say)
     yield size_results("start_up", start_up.rebuild)
     costs: list[Cost] = []
@@ -112,10 +117,12 @@ def measure(folder: Path, parts: set[str], scale: float = 1.0) -> Iterator[list[
         if "weeks" in parts:
             _say("weeks: all features of few and of many weeks")
             floor = floor_seconds(world.workspace.landing, folder / "floor")
-            yield measure_weeks(world, start_up.weekly.steps, floor)
+            yield _unless_it_fails(lambda: measure_weeks(world, start_up.weekly.steps, floor))
         if "peers" in parts:
             _say("peers: the work of one week")
-            yield measure_peers(world.workspace.landing, folder / "peers", world.week)
+            yield _unless_it_fails(
+                lambda: measure_peers(world.workspace.landing, folder / "peers", world.week)
+            )
             shutil.rmtree(folder / "peers")
         shutil.rmtree(world.workspace.folder)
     elif "peers" in parts:
@@ -126,7 +133,9 @@ def measure(folder: Path, parts: set[str], scale: float = 1.0) -> Iterator[list[
         shutil.rmtree(workspace.folder)
     if "history" in parts:
         customers = _scaled(WorldSize("", CUSTOMERS_OF_HISTORY, 0), scale).customers
-        yield measure_history(customers, folder / "history", start_up.weekly.steps, _say)
+        yield _unless_it_fails(
+            lambda: measure_history(customers, folder / "history", start_up.weekly.steps, _say)
+        )
         shutil.rmtree(folder / "history")
     if "large" in parts:
         large = _review_large(_scaled(LARGE, scale), folder / "large")
@@ -134,6 +143,14 @@ def measure(folder: Path, parts: set[str], scale: float = 1.0) -> Iterator[list[
         yield weekly_results(large, start_up) + release_results(large)
         yield large_results(costs[-1], large.rebuild, large.weekly.watched.peak_gigabytes)
         yield billion_results([*costs, large.rebuild], start_up.rebuild)
+
+
+def _unless_it_fails(measure_part: Callable[[], list[Result]]) -> list[Result]:
+    try:
+        return measure_part()
+    except MeasuredCommandError as error:
+        _say(f"NOT MEASURED: {error}")
+        return []
 
 
 def _review_large(size: WorldSize, folder: Path) -> ReviewedWorld:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -117,6 +118,23 @@ def test_other_sizes_do_not_reach_the_page(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit):
         main(["--scale", "0.5"])
     assert "results of other sizes are no results" in capsys.readouterr().err
+
+
+def test_a_part_that_fails_is_told_and_the_others_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def parts(*_: object) -> Iterator[list[Result]]:
+        yield [Result("first", 1.0, "s")]
+        yield []
+        yield [Result("third", 3.0, "s")]
+
+    page, results = tmp_path / "page.md", tmp_path / "bench.json"
+    page.write_text(PAGE.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr("bench.performance.measure", parts)
+    files = ["--results", str(results), "--page", str(page), "--picture", str(tmp_path / "p.svg")]
+    assert main(files) == 1
+    assert [result.name for result in read_results(results).results] == ["first", "third"]
+    assert "third" in capsys.readouterr().out
 
 
 @pytest.mark.slow
