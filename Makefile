@@ -57,8 +57,9 @@ test: lint ## set-up, lint and all fast tests
 test-slow: setup ## what needs a running Airflow or long runs
 	$(BIN)/pytest -m slow
 
-bench: setup ## measure what a simulated world costs (a minute; with `LARGE=1` also 100 million events)
+bench: setup ## measure what a world and its reviews cost (some minutes; with `LARGE=1` also 100 million events)
 	$(BIN)/python -m bench.simulation $(if $(LARGE),--large)
+	$(BIN)/python -m bench.performance $(if $(LARGE),--large)
 
 truth: setup ## measure how near the product comes to what is planted in the demo's world (ten minutes)
 	$(BIN)/python -m bench.truth

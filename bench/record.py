@@ -8,13 +8,15 @@ import os
 import platform
 import subprocess
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 RESULTS_FOLDER = PROJECT_FOLDER / "bench" / "results"
+WRITTEN_BY_MEASUREMENTS = ("bench/results", "docs")
 MEASURED_PACKAGES = (
     "dbt-core",
     "dbt-duckdb",
@@ -22,6 +24,7 @@ MEASURED_PACKAGES = (
     "great-expectations",
     "numpy",
     "pandas",
+    "polars",
     "pyarrow",
     "scikit-learn",
     "scipy",
@@ -65,6 +68,45 @@ class Result:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Written:
+    """What a file of results says."""
+
+    machine: dict[str, Any]
+    versions: dict[str, str]
+    commit: str | None
+    results: list[Result]
+
+
+def read_results(path: Path) -> Written:
+    """A file of results. Raises FileNotFoundError where there is none."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return Written(
+        content["machine"],
+        content["versions"],
+        content["commit"],
+        [Result(**result) for result in content["results"]],
+    )
+
+
+def merge_results(path: Path, results: Sequence[Result]) -> None:
+    """Write results beside those of other names that the file holds already. Raises OSError.
+
+    What stays from a measurement of another commit says so in its detail: its numbers are not of this one.
+    """
+    try:
+        earlier = read_results(path)
+    except FileNotFoundError:
+        write_results(path, results)
+        return
+    measured = {result.name for result in results}
+    stays = [result for result in earlier.results if result.name not in measured]
+    if earlier.commit != commit():
+        of_then = {"commit": earlier.commit, "measured_on": earlier.machine.get("measured_on")}
+        stays = [replace(result, detail={**of_then, **result.detail}) for result in stays]
+    write_results(path, [*stays, *results])
+
+
 def write_results(path: Path, results: Sequence[Result]) -> None:
     """Write the results as JSON, whole or not at all: a reader never sees a part. Raises OSError."""
     content = {
@@ -81,8 +123,9 @@ def write_results(path: Path, results: Sequence[Result]) -> None:
 
 
 def machine() -> dict[str, Any]:
-    """What the measurement ran on."""
+    """What the measurement ran on, and on which day."""
     return {
+        "measured_on": f"{datetime.now(UTC):%Y-%m-%d}",
         "system": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -101,18 +144,21 @@ def versions() -> dict[str, str]:
 
 
 def commit() -> str | None:
-    """The commit of the project, with "-dirty" behind it where files differ from it; None outside of Git."""
+    """The commit of the project, with "-dirty" behind it where files differ from it; None outside of Git.
+
+    What measurements write themselves (WRITTEN_BY_MEASUREMENTS) may differ.
+    """
     try:
         done = subprocess.run(
-            ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"],
-            cwd=PROJECT_FOLDER,
-            capture_output=True,
-            text=True,
-            check=True,
+            ["git", "rev-parse", "HEAD"], cwd=PROJECT_FOLDER, capture_output=True, text=True, check=True
         )
+        others = [f":(exclude){path}" for path in WRITTEN_BY_MEASUREMENTS]
+        differs = subprocess.run(
+            ["git", "diff", "--quiet", "HEAD", "--", ".", *others], cwd=PROJECT_FOLDER, check=False
+        ).returncode
     except (OSError, subprocess.CalledProcessError):
         return None
-    return done.stdout.strip()
+    return done.stdout.strip() + ("-dirty" if differs else "")
 
 
 def number_text(value: float | bool | None) -> str:

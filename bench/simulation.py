@@ -24,9 +24,9 @@ from bench.record import (
     RESULTS_FOLDER,
     Result,
     Target,
+    merge_results,
     number_text,
     table_text,
-    write_results,
 )
 
 WEEKS = 78
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except subprocess.CalledProcessError as error:
             print(f"{size.name}: {error.stdout.strip()}", file=sys.stderr)
             return 1
-    write_results(asked.results, results)
+    merge_results(asked.results, results)
     rows = [
         [result.name, number_text(result.value), result.unit, result.target or "–", number_text(result.holds)]
         for result in results
