@@ -22,7 +22,7 @@ import duckdb
 from bench.arithmetic import without_start_up
 from bench.record import PROJECT_FOLDER, Result, Target
 from bench.watched import MeasuredCommandError, Watched, watch
-from bench.workspaces import ENGINE, Ran, counted, demo_workspace, run_vitals
+from bench.workspaces import ENGINE, MEMORY_SETTING, Ran, counted, demo_workspace, run_vitals
 from pipeline.dbt import DbtProject
 from pipeline.workspace import Workspace
 
@@ -233,6 +233,8 @@ def _workspace_of_peers(events: Path, folder: Path) -> Workspace:
             "loading.lateness_limit_days": "365",
             "churn.definition": '"inactivity"',
             "training.history_weeks": "8",
+            # Less than either peer takes, with the rest of the process.
+            MEMORY_SETTING: "2.0",
         },
     )
     path = workspace.folder / "review.toml"

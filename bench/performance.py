@@ -38,7 +38,7 @@ from bench.reviewed_world import (
 )
 from bench.watched import MeasuredCommandError
 from bench.weeks_at_once import measure_weeks
-from bench.workspaces import Cost, demo_workspace, has_setting, simulate, weeks_of_landing
+from bench.workspaces import MEMORY_SETTING, Cost, demo_workspace, simulate, weeks_of_landing
 
 WEEKS = 104  # so that the last of them brings about one event in a hundred
 START_UP = WorldSize("start_up", 20, 20)  # about a thousand events
@@ -48,7 +48,7 @@ TEN_MILLION = WorldSize("10m", 39_000, WEEKS)
 # Few weeks, so that many customers have few events each; ten companies, because a world of so many customers
 # would take 20 GB to simulate. The engine gets what leaves room for the rest of the process.
 LARGE = WorldSize("100m", 3_000_000, 4, companies=10)
-LARGE_MEMORY = ("warehouse.memory_limit_gigabytes", "8.0")
+LARGE_MEMORY_GIGABYTES = "8.0"
 CUSTOMERS_OF_HISTORY = 5_000
 PARTS = ("series", "weekly", "weeks", "peers", "history", "large")
 
@@ -154,10 +154,9 @@ def _unless_it_fails(measure_part: Callable[[], list[Result]]) -> list[Result]:
 
 
 def _review_large(size: WorldSize, folder: Path) -> ReviewedWorld:
-    name, value = LARGE_MEMORY
-    probe = demo_workspace(folder / "probe")
-    changes = {name: value} if has_setting(probe, name) else {}
-    return review_world(replace(size, changes=changes), folder / "world", _say)
+    return review_world(
+        replace(size, changes={MEMORY_SETTING: LARGE_MEMORY_GIGABYTES}), folder / "world", _say
+    )
 
 
 def _scaled(size: WorldSize, scale: float) -> WorldSize:

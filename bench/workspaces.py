@@ -19,6 +19,7 @@ from pipeline.review import STEPS
 from pipeline.runlog import read_runs
 from pipeline.workspace import Workspace
 
+MEMORY_SETTING = "warehouse.memory_limit_gigabytes"
 ENGINE = {"threads": 2, "memory_limit": "4GB"}  # for what the measurements do themselves
 # What events say of others: who was invited, which cart became which order, who somebody was before.
 _IDS_IN_PROPERTIES = '("(?:previous|member|order|cart|message|ticket)_id":"[^"]*)"'
@@ -65,10 +66,13 @@ class Cost:
 
 
 def demo_workspace(folder: Path, changes: Mapping[str, str] | None = None) -> Workspace:
-    """A copy of the demo without data; `changes` are keys of review.toml with other values."""
+    """A copy of the demo without data; `changes` are keys of review.toml with other values.
+
+    Its engine may use as much memory as a world of ten million events wants, which the demo's own does not.
+    """
     shutil.copytree(PROJECT_FOLDER / "workspaces" / "demo", folder, ignore=shutil.ignore_patterns("data"))
     workspace = Workspace(folder, folder / "data")
-    change_settings(workspace, changes or {})
+    change_settings(workspace, {MEMORY_SETTING: "6.0"} | dict(changes or {}))
     return workspace
 
 
@@ -90,14 +94,6 @@ def change_settings(workspace: Workspace, changes: Mapping[str, str]) -> None:
         if not found:
             raise KeyError(name)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def has_setting(workspace: Workspace, name: str) -> bool:
-    """Whether review.toml has the key "table.key"."""
-    table, key = name.split(".")
-    text = (workspace.folder / "review.toml").read_text(encoding="utf-8")
-    match = re.search(rf"^\[{table}\]$(.*?)(?=^\[|\Z)", text, re.MULTILINE | re.DOTALL)
-    return match is not None and re.search(rf"^{key}\s*=", match[1], re.MULTILINE) is not None
 
 
 def simulate(workspace: Workspace, customers: int, weeks: int, seed: int = 7) -> Watched:
