@@ -62,9 +62,13 @@ def check_resources(workspace: Workspace) -> None:
             f"threads{counted} need at least {least:g}. Raise it, or lower warehouse.threads."
         )
     folder = workspace.spill_folder
+    is_there = folder.is_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         may_write = os.access(folder, os.W_OK | os.X_OK)
+        if not is_there:
+            # The engine makes it, and takes it away, where something is spilled; it makes no folder above.
+            folder.rmdir()
         reason = "it may not be written"
     except OSError as error:
         may_write, reason = False, error.strerror or str(error)
