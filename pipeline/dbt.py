@@ -27,7 +27,7 @@ class DbtProject:
         # Beside the seeds, so that what was said of their depth holds for it, too.
         self.own_models = workspace.build / "own_models"
         self.database = workspace.build_database
-        self._runner: Any = None
+        self._manifest: Any = None
 
     def build(self, *folders: str, own: Sequence[str] = (), full_refresh: bool = False) -> int:
         """Build the models of some folders and run their tests; the number of nodes that ran.
@@ -59,12 +59,13 @@ class DbtProject:
             DBT_SEND_ANONYMOUS_USAGE_STATS="false",
             DO_NOT_TRACK="1",
         )
-        if self._runner is None:
-            from dbt.cli.main import dbtRunner
+        from dbt.cli.main import dbtRunner
 
+        if self._manifest is None:
             # Parsed once: while a review works on them, the models stay what they are.
-            self._runner = dbtRunner(manifest=_invoked(dbtRunner(), ["parse"], self.target))
-        result = _invoked(self._runner, arguments, self.target)
+            self._manifest = _invoked(dbtRunner(), ["parse"], self.target)
+        # A copy for each command: compiling writes into it what the next command would take for its own.
+        result = _invoked(dbtRunner(manifest=self._manifest.deepcopy()), arguments, self.target)
         failed = [each for each in result.results if each.status in ("error", "fail", "runtime error")]
         errors = [each for each in failed if each.status != "fail"]
         if errors:

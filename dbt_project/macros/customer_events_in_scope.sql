@@ -1,7 +1,7 @@
 {#-
     The CTEs of a model of events that a run looks at again, each with its customer: all of the weeks that new events
     touch, and of other weeks those of the customers that `pairs` (customer_id, calendar_week) names. The last CTE is
-    events_of_scope.
+    final.
     The model imports events (twice, also as events_of_other_weeks: what is named once need not be held), identities, bot_days, run_parameters, weeks_touched and pairs under these names.
 -#}
 {% macro customer_events_in_scope() -%}
@@ -52,15 +52,41 @@
 
     -- On the day of a bot a click is nobody's, and nothing is activity; what is on
     -- record, an order or a ticket, is its customer's all the same.
-    events_of_scope as (
+    final as (
 
         select
-            events_of_customers.* replace (
-                events_of_customers.is_activity and not events_of_customers.is_bot
-                    as is_activity,
-                events_of_customers.is_core and not events_of_customers.is_bot
-                    as is_core
-            )
+            events_of_customers.calendar_week,
+            events_of_customers.local_date,
+            events_of_customers.occurred_at,
+            events_of_customers.occurred_local_at,
+            events_of_customers.event_id,
+            events_of_customers.event_key,
+            events_of_customers.actor_key,
+            events_of_customers.attribution_key,
+            events_of_customers.actor_id,
+            events_of_customers.user_id,
+            events_of_customers.anonymous_id,
+            events_of_customers.account_id,
+            events_of_customers.source_session_id,
+            events_of_customers.event_type,
+            events_of_customers.event_name,
+            events_of_customers.channel,
+            events_of_customers.platform,
+            events_of_customers.page_path,
+            events_of_customers.revenue,
+            events_of_customers.feature_number,
+            events_of_customers.activation_step,
+            events_of_customers.is_listed,
+            events_of_customers.content_topic,
+            events_of_customers.properties,
+            events_of_customers.traits,
+            events_of_customers.customer_id,
+            events_of_customers.acting_user_id,
+            events_of_customers.known_from_date,
+            events_of_customers.is_bot,
+            events_of_customers.is_activity and not events_of_customers.is_bot
+                as is_activity,
+            events_of_customers.is_core and not events_of_customers.is_bot as is_core
         from events_of_customers
         left join pairs
             on

@@ -18,26 +18,15 @@ run_parameters as (
 
 ),
 
--- Labels that had matured before anything changed stay as they are.
 customer_weeks as (
 
-    select customer_weeks.*
-    from {{ ref('customer_weeks') }} as customer_weeks
-    inner join run_parameters
-        on
-            run_parameters.labels_from_week is null
-            or customer_weeks.review_week >= run_parameters.labels_from_week
+    select * from {{ ref('customer_weeks') }}
 
 ),
 
-customer_days as (
+all_customer_days as (
 
-    select customer_days.*
-    from {{ ref('customer_days') }} as customer_days
-    inner join run_parameters
-        on
-            run_parameters.labels_from_week is null
-            or customer_days.local_date >= run_parameters.labels_from_week
+    select * from {{ ref('customer_days') }}
 
 ),
 
@@ -71,6 +60,18 @@ event_kinds as (
 
 ),
 
+-- Labels that had matured before anything changed stay as they are.
+customer_days as (
+
+    select all_customer_days.*
+    from all_customer_days
+    inner join run_parameters
+        on
+            run_parameters.labels_from_week is null
+            or all_customer_days.local_date >= run_parameters.labels_from_week
+
+),
+
 weeks_asked as (
 
     select
@@ -79,6 +80,10 @@ weeks_asked as (
         {{ add_days("customer_weeks.review_week", 7) }} as end_date,
         plans.subscriber_id
     from customer_weeks
+    inner join run_parameters
+        on
+            run_parameters.labels_from_week is null
+            or customer_weeks.review_week >= run_parameters.labels_from_week
     left join plans
         on
             customer_weeks.customer_id = plans.customer_id

@@ -46,4 +46,4 @@ pairs as (
 
 {{ customer_events_in_scope() }}
 
-select * from events_of_scope
+select * from final

@@ -24,6 +24,12 @@ activities as (
 
 ),
 
+all_activities as (
+
+    select * from {{ ref('int_activities') }}
+
+),
+
 run_parameters as (
 
     select * from {{ source('ops', 'run_parameters') }}
@@ -65,12 +71,12 @@ actor_weeks as (
 
 activities_of_other_weeks as (
 
-    select activities.*
-    from {{ ref('int_activities') }} as activities
+    select all_activities.*
+    from all_activities
     inner join actor_weeks
         on
-            activities.actor_key = actor_weeks.actor_key
-            and activities.calendar_week = actor_weeks.calendar_week
+            all_activities.actor_key = actor_weeks.actor_key
+            and all_activities.calendar_week = actor_weeks.calendar_week
 
 ),
 

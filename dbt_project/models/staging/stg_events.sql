@@ -6,6 +6,12 @@ events as (
 
 ),
 
-{{ events_staged() }}
+{{ events_staged() }},
 
-select * from events_staged
+final as (
+
+    select * from events_staged
+
+)
+
+select * from final

@@ -17,15 +17,12 @@ where review_week in (select review_week from {{ source('ops', 'weeks_to_build')
 {% elif touched_by %}
 where
     {{ on_days_touched(touched_by) }}
-    {% if pairs_of %}
-    or ({{ pairs_of }}, {{ monday_of(touched_by) }}) in (
-        select ({{ pairs_of }}, calendar_week)
-        {% if pairs_of == "actor_key" %}
-        from {{ ref('int_weeks_relinked') }}
-        {% else %}
-        from {{ ref('int_customer_weeks_of_run') }}
-        {% endif %}
-    )
+    {% if pairs_of == "actor_key" %}
+    or {{ of_actor_weeks(monday_of(touched_by)) }}
+    {% elif pairs_of %}
+    or {{ of_customer_weeks(
+        ref('int_customer_weeks_of_run').identifier, monday_of(touched_by)
+    ) }}
     {% endif %}
 {% endif %}
 group by {{ columns | join(", ") }}

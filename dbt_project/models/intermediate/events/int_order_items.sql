@@ -30,15 +30,26 @@ weeks_relinked as (
 
 ),
 
+customer_weeks as (
+
+    select distinct
+        customer_id,
+        calendar_week
+    from weeks_relinked
+
+),
+
 orders_of_run as (
 
-    select * from orders
+    select orders.*
+    from orders
+    left join customer_weeks
+        on
+            orders.customer_id = customer_weeks.customer_id
+            and {{ monday_of("orders.local_date") }} = customer_weeks.calendar_week
     where
-        {{ is_touched(monday_of("local_date")) }}
-        or (customer_id, {{ monday_of("local_date") }}) in (
-            select (weeks_relinked.customer_id, weeks_relinked.calendar_week)
-            from weeks_relinked
-        )
+        customer_weeks.customer_id is not null
+        or {{ is_touched(monday_of("orders.local_date")) }}
 
 ),
 

@@ -38,15 +38,21 @@ weeks_touched as (
 
 ),
 
+weeks_relinked as (
+
+    select * from {{ ref('int_weeks_relinked') }}
+
+),
+
 pairs as (
 
     select distinct
         customer_id,
         calendar_week
-    from {{ ref('int_weeks_relinked') }}
+    from weeks_relinked
 
 ),
 
 {{ customer_events_in_scope() }}
 
-select * from events_of_scope
+select * from final

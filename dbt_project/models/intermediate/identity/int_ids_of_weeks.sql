@@ -7,8 +7,19 @@
     )
 }}
 
+{% set id_types = ("user", "anonymous", "account") %}
+
 with
 
+{# Imported once for each: what is named once is read and not held. #}
+{% for id_type in id_types %}
+events_of_{{ id_type }}_ids as (
+
+    select * from {{ ref('int_events') }}
+
+),
+
+{% endfor %}
 weeks_touched as (
 
     select * from {{ source('ops', 'weeks_touched') }}
@@ -16,7 +27,7 @@ weeks_touched as (
 ),
 
 ids as (
-    {% for id_type in ("user", "anonymous", "account") %}
+    {% for id_type in id_types %}
     {{ "union all" if not loop.first }}
 
     select
@@ -24,7 +35,7 @@ ids as (
         '{{ id_type }}' as id_type,
         {{ id_type }}_id as id,
         min(occurred_at) as first_seen_at
-    from {{ ref('int_events') }}
+    from events_of_{{ id_type }}_ids
     where
         {{ is_touched("calendar_week") }}
         and {{ id_type }}_id is not null

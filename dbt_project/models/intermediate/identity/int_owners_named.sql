@@ -7,60 +7,31 @@
     )
 }}
 
-{# Whoever an id is named together with owns it from then on. An alias may also speak of
-   the anonymous id that somebody had before. Read twice, rather than held: it is as long
-   as the events. #}
-{%- set ids_named -%}
-    select
-        events.calendar_week,
-        'anonymous' as id_type,
-        events.anonymous_id as id,
-        case when events.user_id is null then 'account' else 'user' end
-            as owner_type,
-        coalesce(events.user_id, events.account_id) as owner_id,
-        events.occurred_at
-    from {{ ref('int_events') }} as events
-    cross join run_parameters
-    where
-        {{ is_touched("events.calendar_week") }}
-        and events.anonymous_id is not null
-        and (
-            events.user_id is not null
-            or (
-                run_parameters.customer_kind = 'account'
-                and events.account_id is not null
-            )
-        )
-
-    union all
-
-    select
-        calendar_week,
-        'user' as id_type,
-        user_id as id,
-        'account' as owner_type,
-        account_id as owner_id,
-        occurred_at
-    from {{ ref('int_events') }}
-    where
-        {{ is_touched("calendar_week") }}
-        and user_id is not null
-        and account_id is not null
-
-    union all
-
-    select
-        calendar_week,
-        'anonymous' as id_type,
-        previous_id as id,
-        'user' as owner_type,
-        user_id as owner_id,
-        occurred_at
-    from aliases
-    where {{ is_touched("calendar_week") }}
-{%- endset -%}
-
 with
+
+events_of_devices_counted as (
+
+    select * from {{ ref('int_events') }}
+
+),
+
+events_of_users_counted as (
+
+    select * from {{ ref('int_events') }}
+
+),
+
+events_of_devices_ordered as (
+
+    select * from {{ ref('int_events') }}
+
+),
+
+events_of_users_ordered as (
+
+    select * from {{ ref('int_events') }}
+
+),
 
 run_parameters as (
 
@@ -90,7 +61,7 @@ owners_of_weeks as (
         owner_id,
         min(occurred_at) as named_at
     from (
-        {{ ids_named }}
+        {{ ids_named('counted') }}
     ) as ids_named
     group by calendar_week, id_type, id, owner_type, owner_id
 
@@ -125,7 +96,7 @@ namings_in_order as (
             order by ids_named.occurred_at, ids_named.owner_type, ids_named.owner_id
         ) as owner_before
     from (
-        {{ ids_named }}
+        {{ ids_named('ordered') }}
     ) as ids_named
     inner join ids_with_several_owners
         on
