@@ -21,7 +21,6 @@ from bench.record import PROJECT_FOLDER
 SECONDS_BETWEEN_LOOKS = 0.05
 # What would move a command to other data, another week or another run, or give it other peers.
 MISLEADING_VARIABLES = ("VITALS_DATA_DIR", "VITALS_WORKSPACE", "VITALS_WEEK", "VITALS_RUN_ID")
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 class MeasuredCommandError(Exception):
@@ -46,7 +45,7 @@ def watch(command: Sequence[str], run_results: Path | None = None) -> Watched:
     """Run a command to its end. Raises MeasuredCommandError where it fails.
 
     run_results: the file that dbt leaves, where the command calls dbt. The peak is that of the largest
-    process as the kernel knows it, or of all together as seen twenty times a second, whichever is more.
+    process as the kernel knows it, or of all together, whichever is more, as seen twenty times a second.
     """
     environment = {name: text for name, text in os.environ.items() if name not in MISLEADING_VARIABLES}
     nodes = _NodesOfRuns(run_results)
@@ -56,10 +55,10 @@ def watch(command: Sequence[str], run_results: Path | None = None) -> Watched:
             command, cwd=PROJECT_FOLDER, env=environment, stdout=said, stderr=subprocess.STDOUT
         )
         try:
-            together = 0
+            peak = 0
             ended, status, usage = os.wait4(process.pid, os.WNOHANG)
             while not ended:
-                together = max(together, _resident_bytes(process.pid))
+                peak = max(peak, *_memory(process.pid))
                 nodes.look()
                 time.sleep(SECONDS_BETWEEN_LOOKS)
                 ended, status, usage = os.wait4(process.pid, os.WNOHANG)
@@ -75,9 +74,7 @@ def watch(command: Sequence[str], run_results: Path | None = None) -> Watched:
         last = text.strip().splitlines()[-1:] or ["it said nothing"]
         raise MeasuredCommandError(f"{' '.join(map(str, command[1:5]))} … failed: {last[0]}")
     nodes.look()
-    # Linux counts ru_maxrss in kilobytes.
-    peak_gigabytes = max(together, usage.ru_maxrss * 1024) / 1e9
-    return Watched(text, seconds, usage.ru_utime + usage.ru_stime, peak_gigabytes, nodes.seconds)
+    return Watched(text, seconds, usage.ru_utime + usage.ru_stime, peak / 1e9, nodes.seconds)
 
 
 class _NodesOfRuns:
@@ -120,15 +117,26 @@ class _NodesOfRuns:
             return None
 
 
-def _resident_bytes(process: int) -> int:
-    """Memory of a process and all below it; what ended while it was looked at counts nothing."""
+def _memory(process: int) -> tuple[int, int]:
+    """Bytes of a process and all below it together, and the most that any of them has had alone.
+
+    What ended while it was looked at counts nothing. Not what the kernel says of a process that has ended:
+    that holds the memory of whoever started it, too.
+    """
     try:
-        pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
+        status = Path(f"/proc/{process}/status").read_text(encoding="ascii", errors="replace")
+        kilobytes = {
+            line.split(":")[0]: int(line.split()[1]) for line in status.splitlines() if line.startswith("Vm")
+        }
+        resident, most = kilobytes["VmRSS"] * 1024, kilobytes["VmHWM"] * 1024
         children = [
             int(child)
             for task in Path(f"/proc/{process}/task").iterdir()
             for child in (task / "children").read_text(encoding="ascii").split()
         ]
-    except (OSError, IndexError, ValueError):
-        return 0
-    return pages * PAGE_BYTES + sum(_resident_bytes(child) for child in children)
+    except (OSError, KeyError, IndexError, ValueError):
+        return 0, 0
+    for child in children:
+        resident_below, most_below = _memory(child)
+        resident, most = resident + resident_below, max(most, most_below)
+    return resident, most
