@@ -21,7 +21,7 @@ from pipeline.touched import (
     write_weeks_touched,
 )
 from pipeline.warehouse import Warehouse
-from pipeline.weeks import WEEK, WeekPlan, clock_offsets, plan_weeks, week_bounds
+from pipeline.weeks import WEEK, WeekPlan, plan_weeks, week_bounds
 
 if TYPE_CHECKING:
     from pipeline.review import Review
@@ -264,18 +264,6 @@ def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPla
             "marts_history_weeks": settings.marts.history_weeks,
         },
     )
-    first, last = warehouse.rows("select min(occurred_at), max(occurred_at) from raw.events")[0]
-    spans = clock_offsets(settings.time_zone, first, last)
-    with warehouse.transaction():
-        warehouse.run(
-            """
-            create or replace table ops.clock_offsets (
-                from_at timestamp, until_at timestamp, microseconds_ahead bigint
-            )
-            """
-        )
-        for span in spans:
-            warehouse.run("insert into ops.clock_offsets values (?, ?, ?)", span)
     weeks = pandas.DataFrame({"review_week": plan.build, "end_date": [week + WEEK for week in plan.build]})
     with warehouse.registered("weeks_planned", weeks):
         warehouse.run(

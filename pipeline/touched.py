@@ -14,7 +14,7 @@ import pandas
 
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
-from pipeline.weeks import LOCAL_DATE, WEEK, monday_of, week_bounds
+from pipeline.weeks import LOCAL_DATE, WEEK, monday_of
 
 # Labels named _90d are the last to mature, unless the horizon of the workspace is longer.
 LONGEST_LABEL_DAYS = 90
@@ -27,6 +27,11 @@ create table if not exists ops.bursts_carried (
 create table if not exists ops.identities_applied (
     linking_key ubigint, id_type varchar, id varchar, customer_id varchar, user_id varchar,
     known_from_at timestamp, applies_from_at timestamp, applies_until_at timestamp
+);
+-- What a build that did not come to its end may have written for links that hold no more.
+create table if not exists ops.weeks_in_doubt (actor_key ubigint, customer_id varchar, calendar_week date);
+create table if not exists ops.clock_offsets (
+    from_at timestamp, until_at timestamp, microseconds_ahead bigint
 );
 create table if not exists ops.offers_applied (
     customer_id varchar, local_date date, known_from_date date, offers_received bigint, offers_used bigint
@@ -49,6 +54,8 @@ def forget_what_was_built(warehouse: Warehouse) -> None:
     """The next run reads all events again. The tables of intermediate are dropped."""
     warehouse.run("delete from ops.events_built")
     warehouse.run("delete from ops.identities_applied")
+    warehouse.run("delete from ops.weeks_in_doubt")
+    warehouse.run("delete from ops.weeks_touched")
     warehouse.run("drop schema if exists intermediate cascade")
     warehouse.run("create schema intermediate")
 
@@ -58,13 +65,18 @@ def write_weeks_touched(warehouse: Warehouse, settings: Settings) -> int:
 
     Where an earlier build did not come to its end, its weeks are among them.
     """
+    _write_clock_offsets(warehouse, settings)
     through = warehouse.value("select max(through_load_id) from ops.events_built")
     if through is None:
         forget_what_was_built(warehouse)
     weeks = _weeks_of_new_events(warehouse, settings, through or 0)
     if through is not None:
         weeks |= _weeks_that_follow(warehouse, settings, weeks)
-    bounds = [(week, *week_bounds(week, settings.time_zone)) for week in sorted(weeks)]
+        # Both tables are empty once a build has come to its end.
+        weeks |= {week for (week,) in warehouse.rows("select calendar_week from ops.weeks_touched")}
+        if warehouse.has_table("intermediate.int_weeks_relinked"):
+            warehouse.run("insert into ops.weeks_in_doubt select * from intermediate.int_weeks_relinked")
+    bounds = [(week, *_bounds(warehouse, settings, week)) for week in sorted(weeks)]
     rows = pandas.DataFrame(bounds, columns=["calendar_week", "from_at", "until_at"])
     with warehouse.transaction(), warehouse.registered("weeks_found", rows):
         warehouse.run(
@@ -114,8 +126,65 @@ def record_events_built(warehouse: Warehouse, through_load_id: int, observed_unt
         where is_linked and not is_shared
         """
     )
+    warehouse.run("delete from ops.weeks_touched")
+    warehouse.run("delete from ops.weeks_in_doubt")
+    warehouse.run("delete from intermediate.int_weeks_relinked")
+    warehouse.run("delete from intermediate.int_customer_weeks_of_run")
     warehouse.run("delete from ops.events_built")
     warehouse.run("insert into ops.events_built values (?, ?)", [through_load_id, observed_until])
+
+
+def _write_clock_offsets(warehouse: Warehouse, settings: Settings) -> None:
+    """How far the clocks of the business are ahead of UTC, as the engine knows it, over all that is loaded.
+
+    The first span begins with the year 1, the last ends with the year 9999. Clocks are changed at quarters of
+    an hour.
+    """
+    warehouse.run(
+        """
+        create or replace table ops.clock_offsets as
+        with
+        moments as (
+            select unnest(generate_series(
+                date_trunc('day', min(occurred_at)), max(occurred_at) + interval 1 day, interval 15 minutes
+            )) as moment
+            from raw.events
+        ),
+        offsets as (
+            select moment, epoch_us(timezone($zone, timezone('UTC', moment))) - epoch_us(moment) as ahead
+            from moments
+        ),
+        offsets_in_order as (
+            select *, lag(ahead) over (order by moment) as ahead_before
+            from offsets
+        )
+        select
+            case
+                when ahead_before is null then timestamp '0001-01-01'
+                else moment
+            end as from_at,
+            lead(moment, 1, timestamp '9999-12-31') over (order by moment) as until_at,
+            ahead as microseconds_ahead
+        from offsets_in_order
+        where ahead is distinct from ahead_before
+        """,
+        {"zone": settings.time_zone},
+    )
+
+
+def _bounds(warehouse: Warehouse, settings: Settings, week: date) -> tuple[datetime, datetime]:
+    """Monday 00:00 business time and that of the Monday after, in UTC, by the clocks of the engine.
+
+    Not pipeline.weeks.week_bounds: Python's zones may be of another year than those that date events.
+    """
+    return warehouse.rows(
+        """
+        select
+            timezone('UTC', timezone($zone, cast($week as timestamp))),
+            timezone('UTC', timezone($zone, cast($week as timestamp) + interval 7 day))
+        """,
+        {"zone": settings.time_zone, "week": week},
+    )[0]
 
 
 def _span(bounds: list[tuple[date, datetime, datetime]]) -> dict[str, datetime]:
@@ -147,14 +216,14 @@ def _weeks_that_follow(warehouse: Warehouse, settings: Settings, weeks: set[date
     Only what began before a touched week ended, or so soon after its end that it may be the same session.
     """
     following: set[date] = set()
-    cap = settings.sessions.cap_hours
+    cap = _reach(settings)
     for week in sorted(weeks):
-        _, ends_at = week_bounds(week, settings.time_zone)
+        _, ends_at = _bounds(warehouse, settings, week)
         rows = warehouse.rows(
             """
             select distinct calendar_week
             from intermediate.int_activities
-            where calendar_week > $week and burst_started_at < $ends_at + to_hours($cap)
+            where calendar_week > $week and burst_started_at < $ends_at + to_minutes($cap)
             """,
             {"week": week, "ends_at": ends_at, "cap": cap},
         )
@@ -173,11 +242,11 @@ def _carry_over(warehouse: Warehouse, settings: Settings) -> None:
         from ops.weeks_touched as weeks
         inner join intermediate.int_activities as activities
             on activities.calendar_week = weeks.calendar_week - 7
-            and activities.occurred_at >= weeks.from_at - to_hours($cap)
+            and activities.occurred_at >= weeks.from_at - to_minutes($cap)
         where weeks.calendar_week - 7 not in (select calendar_week from ops.weeks_touched)
         group by activities.actor_key, activities.source_session_id, weeks.calendar_week
         """,
-        {"cap": settings.sessions.cap_hours},
+        {"cap": _reach(settings)},
     )
     warehouse.run(
         """
@@ -187,3 +256,8 @@ def _carry_over(warehouse: Warehouse, settings: Settings) -> None:
         where offers_received <> 0 or offers_used <> 0
         """
     )
+
+
+def _reach(settings: Settings) -> int:
+    """Minutes after which nothing goes on."""
+    return max(settings.sessions.cap_hours * 60, settings.sessions.timeout_minutes)

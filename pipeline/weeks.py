@@ -33,32 +33,6 @@ def week_bounds(review_week: date, time_zone: str) -> tuple[datetime, datetime]:
     return starts_at, ends_at
 
 
-def clock_offsets(time_zone: str, first: datetime, last: datetime) -> list[tuple[datetime, datetime, int]]:
-    """Spans of UTC, without a gap, in which local time is as many microseconds ahead (from first to last).
-
-    The first begins with the year 1, the last ends with the year 9999.
-    """
-    zone = ZoneInfo(time_zone)
-
-    def ahead(moment: datetime) -> timedelta:
-        return moment.replace(tzinfo=UTC).astimezone(zone).utcoffset() or timedelta()
-
-    spans, starts, day = [], datetime.min, first - timedelta(days=1)
-    while day <= last:
-        following = day + timedelta(days=1)
-        if ahead(day) != ahead(following):
-            # Clocks are not changed twice a day: when, is found by halving.
-            low, high = day, following
-            while high - low > timedelta(seconds=1):
-                middle = low + (high - low) / 2
-                low, high = (middle, high) if ahead(middle) == ahead(day) else (low, middle)
-            changed = (low + timedelta(seconds=1)).replace(microsecond=0)
-            spans.append((starts, changed, ahead(day) // timedelta(microseconds=1)))
-            starts = changed
-        day = following
-    return [*spans, (starts, datetime.max.replace(microsecond=0), ahead(day) // timedelta(microseconds=1))]
-
-
 def parse_week(text: str, option: str = "--week") -> date:
     """The Monday of the week of a day written as YYYY-MM-DD, as given with an option. Raises UsageError."""
     try:

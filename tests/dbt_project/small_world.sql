@@ -299,6 +299,8 @@ create table ops.identities_applied (
     known_from_at timestamp, applies_from_at timestamp, applies_until_at timestamp
 );
 
+create table ops.weeks_in_doubt (actor_key ubigint, customer_id varchar, calendar_week date);
+
 create table ops.offers_applied (
     customer_id varchar, local_date date, known_from_date date, offers_received bigint, offers_used bigint
 );

@@ -44,10 +44,11 @@ weeks_touched as (
 
 -- A session that goes on over the weeks' end gives its whole length to the day on which
 -- it began.
-weeks_with_sessions_that_go_on as (
+sessions_at_the_end as (
 
-    select
-        session_days.customer_id,
+    select distinct
+        session_days.actor_key,
+        session_days.burst_started_at,
         {{ monday_of("session_days.local_date") }} as calendar_week
     from session_days
     inner join weeks_touched
@@ -56,8 +57,7 @@ weeks_with_sessions_that_go_on as (
             = {{ add_days("weeks_touched.calendar_week", -7) }}
     cross join run_parameters
     where
-        session_days.customer_id is not null
-        and session_days.local_date >= (
+        session_days.local_date >= (
             select {{ add_days("min(weeks.calendar_week)", -7) }}
             from weeks_touched as weeks
         )
@@ -69,6 +69,22 @@ weeks_with_sessions_that_go_on as (
                 then run_parameters.session_timeout_microseconds
             else run_parameters.session_cap_microseconds
         end
+
+),
+
+weeks_with_sessions_that_go_on as (
+
+    select
+        session_days.customer_id,
+        sessions_at_the_end.calendar_week
+    from sessions_at_the_end
+    inner join session_days
+        on
+            sessions_at_the_end.actor_key = session_days.actor_key
+            and sessions_at_the_end.burst_started_at = session_days.burst_started_at
+            and sessions_at_the_end.calendar_week
+            = {{ monday_of("session_days.local_date") }}
+    where session_days.customer_id is not null
 
 ),
 
@@ -144,6 +160,13 @@ customer_weeks as (
     select
         customer_id,
         {{ add_days("calendar_week", -7) }} as calendar_week
+    from weeks_relinked
+
+    union
+
+    select
+        customer_id,
+        {{ add_days("calendar_week", 7) }} as calendar_week
     from weeks_relinked
 
     union

@@ -1,11 +1,12 @@
 {#-
     No two rows agree in all of the columns.
     With weeks_of_run_only, only the weeks built in this run are read. With touched_by, a date, only the rows of weeks
-    that the run replaced, and with pairs_of (customer_id or actor_key) also those of whose links changed: the others
-    were tested when they were written.
+    that the run replaced, and with pairs_of (customer_id or actor_key) also those of whose links changed; with replaced,
+    the rows that these predicates name. The others were tested when they were written.
 -#}
 {% test unique_combination(
-    model, columns, weeks_of_run_only=false, touched_by=none, pairs_of=none
+    model, columns, weeks_of_run_only=false, touched_by=none, pairs_of=none,
+    replaced=none
 ) %}
 
 select
@@ -14,6 +15,8 @@ select
 from {{ model }}
 {% if weeks_of_run_only %}
 where review_week in (select review_week from {{ source('ops', 'weeks_to_build') }})
+{% elif replaced %}
+where {{ replaced | join(" or ") }}
 {% elif touched_by %}
 where
     {{ on_days_touched(touched_by) }}

@@ -30,6 +30,12 @@ weeks_touched as (
 
 ),
 
+weeks_in_doubt as (
+
+    select * from {{ source('ops', 'weeks_in_doubt') }}
+
+),
+
 links_of_today as (
 
     select
@@ -125,6 +131,15 @@ final as (
         acts_of_ids.calendar_week not in (
             select weeks_touched.calendar_week from weeks_touched
         )
+
+    union
+
+    select
+        actor_key,
+        customer_id,
+        calendar_week
+    from weeks_in_doubt
+    where calendar_week not in (select weeks_touched.calendar_week from weeks_touched)
 
 )
 

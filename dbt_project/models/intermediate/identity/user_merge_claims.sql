@@ -18,21 +18,29 @@ aliases as (
 
 ),
 
--- The id before may be that of a device, which merges with nobody.
+-- The id before may be that of a device, which merges with nobody; a user can be merged
+-- once there is one.
+users as (
+
+    select
+        id,
+        min(first_seen_at) as first_seen_at
+    from ids_of_weeks
+    where id_type = 'user'
+    group by id
+
+),
+
 claims as (
 
     select
-        previous_id as user_id,
-        user_id as merged_into,
-        min(occurred_at) as merged_at
+        aliases.previous_id as user_id,
+        aliases.user_id as merged_into,
+        greatest(min(aliases.occurred_at), min(users.first_seen_at)) as merged_at
     from aliases
-    where
-        previous_id in (
-            select ids_of_weeks.id
-            from ids_of_weeks
-            where ids_of_weeks.id_type = 'user'
-        )
-    group by previous_id, user_id
+    inner join users
+        on aliases.previous_id = users.id
+    group by aliases.previous_id, aliases.user_id
 
 ),
 
