@@ -101,6 +101,13 @@ class CompiledModels:
         for model in self.models:
             _build_model(warehouse, model)
 
+    def review_until(self, warehouse: Warehouse, settings: Settings, week: date, last: str) -> None:
+        """A review that is killed after one of the models: nothing is booked."""
+        plan = plan_weeks(warehouse, settings, week)
+        forget_weeks_to_build(warehouse, plan)
+        names = [model.name for model in self.models]
+        CompiledModels(self.models[: names.index(last) + 1], self._seeds).build(warehouse, settings, plan)
+
     def with_edit(self, name: str, old: str, new: str) -> CompiledModels:
         """The same models, in one of them a text replaced: a planted fault, for the control of the proofs."""
         return self.with_sql(name, lambda sql: sql.replace(old, new))
