@@ -65,7 +65,7 @@ def test_a_window_one_week_too_long_is_found(models: CompiledModels, tmp_path: P
 def test_counting_an_event_as_often_as_it_came_is_found(models: CompiledModels, tmp_path: Path) -> None:
     """Events that an earlier receipt replaced count again: how many there are depends on the files."""
     counting = models.with_edit(
-        "stg_events",
+        "int_events",
         '"raw"."events"',
         "(from raw.events union all by name select * exclude (replaced_by_load_id) from raw.replaced_events)",
     )
