@@ -272,3 +272,5 @@ def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPla
             select review_week::date as review_week, end_date::date as end_date from weeks_planned
             """
         )
+    for name, week in (("first", min(plan.build)), ("last", max(plan.build))):
+        warehouse.run(f"create or replace macro ops.{name}_week_to_build() as date '{week}'")

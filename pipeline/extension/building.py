@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from pipeline.display import StepDisplay
 from pipeline.errors import BrokenPromiseError, VitalsError
 from pipeline.extension.reading import READABLE, Extension, OwnColumn, OwnModel
 from pipeline.warehouse import Warehouse
+from pipeline.weeks import WEEK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -238,10 +239,13 @@ def _differs(column: OwnColumn) -> str:
 def _views_of_one_week(warehouse: Warehouse, week: date) -> Iterator[None]:
     warehouse.run(f"create schema if not exists {_ONE_WEEK}")
     try:
-        for name in READABLE:
+        for name, (moment, days) in READABLE.items():
+            # The bounds, a day more on both sides, spare reading all history for each week.
             warehouse.run(
                 f"create or replace view {_ONE_WEEK}.{name} as "
-                f"select * from intermediate.{name} where review_week = date '{week}'"
+                f"select * from intermediate.{name} where review_week = date '{week}' "
+                f"and {moment} >= date '{week + WEEK - timedelta(days=days + 1)}' "
+                f"and {moment} < date '{week + WEEK + timedelta(days=1)}'"
             )
         yield
     finally:

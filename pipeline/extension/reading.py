@@ -25,7 +25,8 @@ from pipeline.settings import REVIEW_FILE, Segment
 from pipeline.workspace import Workspace
 
 KEYS = {"customer_id": "VARCHAR", "review_week": "DATE"}
-READABLE = ("days_of_weeks", "events_of_weeks")
+# What an own feature may read, each with the column that says when, and how many days it goes back.
+READABLE = {"days_of_weeks": ("local_date", 365), "events_of_weeks": ("occurred_at", 90)}
 # Where the rendered SQL seems to read from: replaced by the schema in which it is run.
 _READS = "vitals_reads"
 _FEATURE_ROW = "vitals_checks.feature_row"

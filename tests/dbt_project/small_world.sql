@@ -281,6 +281,8 @@ from generate_series(
 
 create macro ops.touched_from_at() as timestamp '2000-01-01';
 create macro ops.touched_until_at() as timestamp '2100-01-01';
+create macro ops.first_week_to_build() as date '2001-01-01';
+create macro ops.last_week_to_build() as date '2099-12-28';
 
 create table ops.clock_offsets as
 select * from (

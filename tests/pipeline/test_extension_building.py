@@ -37,8 +37,9 @@ def small(tmp_path: Path) -> Warehouse:
         from (values ('anna'), ('bert')) as customer (customer_id)
         cross join (values ('2025-06-02'), ('2025-06-09')) as week (review_week);
         create view intermediate.days_of_weeks as
-        select *, 1 as orders, 0.1 as share from features.customer_weeks;
-        create view intermediate.events_of_weeks as select * from features.customer_weeks;
+        select *, review_week as local_date, 1 as orders, 0.1 as share from features.customer_weeks;
+        create view intermediate.events_of_weeks as
+        select *, review_week::timestamp as occurred_at from features.customer_weeks;
         """
     )
     return warehouse
@@ -119,7 +120,9 @@ def test_what_looks_ahead_at_a_rare_event_is_named(small: Warehouse) -> None:
         insert into features.customer_weeks
         select customer_id, review_week + 14 from features.customer_weeks;
         create or replace view intermediate.days_of_weeks as
-        select *, (customer_id = 'bert' and review_week = '2025-06-16')::integer as tickets
+        select
+            *, review_week as local_date,
+            (customer_id = 'bert' and review_week = '2025-06-16')::integer as tickets
         from features.customer_weeks;
         """
     )

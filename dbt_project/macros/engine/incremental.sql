@@ -51,6 +51,16 @@
     {{ moment }} >= ops.touched_from_at() and {{ moment }} < ops.touched_until_at()
 {%- endmacro %}
 
+{#-
+    Whether a day, or a moment in UTC, can lie in a window of so many days that ends with a week that is built; a day
+    more on both sides, for all zones. By functions for the same reason: windows are joined to weeks by inequalities,
+    which keep an engine from reading no more than it needs.
+-#}
+{% macro may_lie_in_windows(moment, days) -%}
+    {{ moment }} >= ops.first_week_to_build() - {{ days - 7 + 1 }}
+    and {{ moment }} < ops.last_week_to_build() + {{ 7 + 1 }}
+{%- endmacro %}
+
 {#- Predicates for sessions, which belong to the week in which they began and may go on in the next -#}
 {% macro sessions_touched() -%}
     start_date >= (select min(weeks.calendar_week) - 7 from ops.weeks_touched as weeks)

@@ -29,7 +29,9 @@ days_before_the_end as (
             and days.local_date < {{ add_days("customers_by_week.calendar_week", 7) }}
             and days.local_date
             >= {{ add_days("customers_by_week.calendar_week", 7 - 365) }}
-    where customers_by_week.weeks_until_review = 0
+    where
+        customers_by_week.weeks_until_review = 0
+        and {{ may_lie_in_windows("days.local_date", 365) }}
 
 ),
 

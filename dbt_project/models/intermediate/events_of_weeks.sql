@@ -29,7 +29,9 @@ events_before_the_end as (
             < {{ add_days("customers_by_week.calendar_week", 7) }}
             and events.local_date
             >= {{ add_days("customers_by_week.calendar_week", 7 - 90) }}
-    where customers_by_week.weeks_until_review = 0
+    where
+        customers_by_week.weeks_until_review = 0
+        and {{ may_lie_in_windows("events.occurred_at", 90) }}
 
 ),
 
