@@ -31,6 +31,8 @@ PUBLISHED_STORAGE_VERSION = "v1.2.0"
 ROWS_AT_ONCE = 50_000
 # Enough to plan any statement; below the least that a run may be given.
 SCRATCH_MEMORY = "100MB"
+# How much lies in the log of changes before it is written into the file.
+LOG_BEFORE_CHECKPOINT = "1GB"
 
 
 class Warehouse:
@@ -59,6 +61,8 @@ class Warehouse:
         spill_folder = spill_folder or path.parent / "spill"
         _remove_spill_of_the_dead(spill_folder)
         _limit(self.connection, settings, spill_folder)
+        # Closing writes everything into the file; on the way there each checkpoint would cost most of a second.
+        self.connection.execute(f"set global checkpoint_threshold = '{LOG_BEFORE_CHECKPOINT}'")
         for schema in SCHEMAS:
             self.connection.execute(f"create schema if not exists {schema}")
 

@@ -188,7 +188,7 @@ def _render(path: Path, sql: str) -> str:
         raise SettingsError(f"{path} uses {wrong[0]} in its Jinja; own features use {_ALLOWED} only.")
 
     def ref(*names: str) -> str:
-        if len(names) != 1 or names[0] not in READABLE:
+        if len(names) != 1 or names[0] not in tuple(READABLE):
             raise SettingsError(
                 f"{path} reads ref({', '.join(map(repr, names))}); own features read {_ALLOWED} only, so "
                 "that no week knows what came after it."

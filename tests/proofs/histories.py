@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -23,6 +24,8 @@ from tests.proofs.worlds import Business
 # Where what is built must equal, whatever the way to it.
 BUILT = ("intermediate", "features")
 FEATURES, LABELS = "features.customer_weeks", "features.customer_week_labels"
+# They hold what the weeks of one build need, whatever was built before; the feature row shows all of it.
+_OF_ONE_BUILD = re.compile(r"intermediate\.(int_(?!plans_)\w+_to_weeks|int_days_of_late_histories)")
 _numbers = itertools.count()
 
 
@@ -67,7 +70,9 @@ class History:
         return [first + number * WEEK for number in range((last - first).days // 7 + 1)]
 
     def built(self) -> dict[str, pyarrow.Table]:
-        return content(self.warehouse, *BUILT)
+        """What stays from build to build."""
+        tables = content(self.warehouse, *BUILT)
+        return {table: rows for table, rows in tables.items() if not _OF_ONE_BUILD.fullmatch(table)}
 
     def weekly(self) -> dict[str, pyarrow.Table]:
         """The tables with a row per week, but the labels, which tell of the weeks after it."""

@@ -9,12 +9,6 @@
 
 with
 
-weeks_to_build as (
-
-    select * from {{ source('ops', 'weeks_to_build') }}
-
-),
-
 event_kinds as (
 
     select * from {{ ref('stg_event_kinds') }}
@@ -333,8 +327,6 @@ final as (
         stages.lifecycle_stage,
         stages.lifecycle_stage <> 'churned' and usage.activities_90d > 0 as is_scorable
     from history
-    inner join weeks_to_build
-        on history.review_week = weeks_to_build.review_week
     cross join event_kinds
     inner join usage
         on

@@ -2,9 +2,9 @@
 
 with
 
-customers_by_week as (
+customers_reviewed as (
 
-    select * from {{ ref('int_weeks_spread_over_customers') }}
+    select * from {{ ref('int_customers_reviewed') }}
 
 ),
 
@@ -19,19 +19,17 @@ days_before_the_end as (
 
     select
         days.*,
-        customers_by_week.calendar_week as review_week,
-        {{ add_days("customers_by_week.calendar_week", 7) }} as end_date
+        customers_reviewed.review_week,
+        {{ add_days("customers_reviewed.review_week", 7) }} as end_date
     from days
-    inner join customers_by_week
+    inner join customers_reviewed
         on
-            days.customer_id = customers_by_week.customer_id
-            and days.history_from_week = customers_by_week.history_from_week
-            and days.local_date < {{ add_days("customers_by_week.calendar_week", 7) }}
+            days.customer_id = customers_reviewed.customer_id
+            and days.history_from_week = customers_reviewed.history_from_week
+            and days.local_date < {{ add_days("customers_reviewed.review_week", 7) }}
             and days.local_date
-            >= {{ add_days("customers_by_week.calendar_week", 7 - 365) }}
-    where
-        customers_by_week.weeks_until_review = 0
-        and {{ may_lie_in_windows("days.local_date", 365) }}
+            >= {{ add_days("customers_reviewed.review_week", 7 - 365) }}
+    where {{ may_lie_in_windows("days.local_date", 365) }}
 
 ),
 

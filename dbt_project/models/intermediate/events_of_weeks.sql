@@ -2,9 +2,9 @@
 
 with
 
-customers_by_week as (
+customers_reviewed as (
 
-    select * from {{ ref('int_weeks_spread_over_customers') }}
+    select * from {{ ref('int_customers_reviewed') }}
 
 ),
 
@@ -19,19 +19,17 @@ events_before_the_end as (
 
     select
         events.*,
-        customers_by_week.calendar_week as review_week,
-        {{ add_days("customers_by_week.calendar_week", 7) }} as end_date
+        customers_reviewed.review_week,
+        {{ add_days("customers_reviewed.review_week", 7) }} as end_date
     from events
-    inner join customers_by_week
+    inner join customers_reviewed
         on
-            events.customer_id = customers_by_week.customer_id
+            events.customer_id = customers_reviewed.customer_id
             and events.known_from_date
-            < {{ add_days("customers_by_week.calendar_week", 7) }}
+            < {{ add_days("customers_reviewed.review_week", 7) }}
             and events.local_date
-            >= {{ add_days("customers_by_week.calendar_week", 7 - 90) }}
-    where
-        customers_by_week.weeks_until_review = 0
-        and {{ may_lie_in_windows("events.occurred_at", 90) }}
+            >= {{ add_days("customers_reviewed.review_week", 7 - 90) }}
+    where {{ may_lie_in_windows("events.occurred_at", 90) }}
 
 ),
 

@@ -8,15 +8,9 @@ customer_days as (
 
 ),
 
-weeks_to_build as (
+customers_reviewed as (
 
-    select * from {{ source('ops', 'weeks_to_build') }}
-
-),
-
-customers_by_week as (
-
-    select * from {{ ref('int_weeks_spread_over_customers') }}
+    select * from {{ ref('int_customers_reviewed') }}
 
 ),
 
@@ -39,20 +33,17 @@ gaps_by_week as (
 
     select
         order_days.customer_id,
-        weeks_to_build.review_week,
+        customers_reviewed.review_week,
         {{ days_between("order_days.previous_order_date", "order_days.local_date") }}
             as gap_days
     from order_days
-    inner join weeks_to_build
-        on order_days.local_date < weeks_to_build.end_date
-    inner join customers_by_week
+    inner join customers_reviewed
         on
-            order_days.customer_id = customers_by_week.customer_id
-            and order_days.history_from_week = customers_by_week.history_from_week
-            and weeks_to_build.review_week = customers_by_week.calendar_week
-    where
-        order_days.previous_order_date is not null
-        and customers_by_week.weeks_until_review = 0
+            order_days.customer_id = customers_reviewed.customer_id
+            and order_days.history_from_week = customers_reviewed.history_from_week
+            and order_days.local_date
+            < {{ add_days("customers_reviewed.review_week", 7) }}
+    where order_days.previous_order_date is not null
 
 ),
 

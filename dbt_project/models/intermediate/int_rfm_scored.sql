@@ -8,12 +8,6 @@ transactions as (
 
 ),
 
-weeks_to_build as (
-
-    select * from {{ source('ops', 'weeks_to_build') }}
-
-),
-
 rfm_segments as (
 
     select * from {{ ref('rfm_segments') }}
@@ -23,15 +17,13 @@ rfm_segments as (
 buyers as (
 
     select
-        transactions.customer_id,
-        transactions.review_week,
-        transactions.last_order_date_365d,
-        transactions.orders_365d,
-        transactions.revenue_365d
+        customer_id,
+        review_week,
+        last_order_date_365d,
+        orders_365d,
+        revenue_365d
     from transactions
-    inner join weeks_to_build
-        on transactions.review_week = weeks_to_build.review_week
-    where transactions.orders_365d > 0
+    where orders_365d > 0
 
 ),
 

@@ -8,12 +8,6 @@ run_parameters as (
 
 ),
 
-weeks_to_build as (
-
-    select * from {{ source('ops', 'weeks_to_build') }}
-
-),
-
 event_kinds as (
 
     select * from {{ ref('stg_event_kinds') }}
@@ -32,15 +26,6 @@ usage as (
 
 ),
 
-usage_of_run as (
-
-    select usage.*
-    from usage
-    inner join weeks_to_build
-        on usage.review_week = weeks_to_build.review_week
-
-),
-
 -- Least squares over positions 1 to n: their squared distances from the mean sum to 42
 -- for n = 8 and to 143 for n = 12.
 lines_fitted as (
@@ -51,7 +36,7 @@ lines_fitted as (
         (core_events_by_position_8w - 4.5 * core_events_8w) / 42.0 as slope_8w,
         core_events_squared_8w - core_events_8w * core_events_8w / 8.0 as spread_8w,
         (core_events_by_position_12w - 6.5 * core_events_12w) / 143.0 as slope_12w
-    from usage_of_run
+    from usage
 
 ),
 
@@ -62,7 +47,7 @@ usage_ranked as (
         review_week,
         percent_rank() over (partition by review_week order by core_events_28d)
             as core_events_rank_share
-    from usage_of_run
+    from usage
     where activities_28d > 0
 
 ),
@@ -77,26 +62,26 @@ weeks_measured as (
         -- Who was never active has been quiet since the first event.
         coalesce(history.days_since_last_activity, history.tenure_days) as quiet_days,
         history.is_cancelled,
-        usage_of_run.activities_28d,
-        usage_of_run.active_days_28d,
-        usage_of_run.active_weeks_4,
-        usage_of_run.features_used_28d,
-        usage_of_run.usage_change_28d,
-        usage_of_run.core_events_28d_before,
-        usage_of_run.core_events_8w,
+        usage.activities_28d,
+        usage.active_days_28d,
+        usage.active_weeks_4,
+        usage.features_used_28d,
+        usage.usage_change_28d,
+        usage.core_events_28d_before,
+        usage.core_events_8w,
         usage_ranked.core_events_rank_share,
         cast(lines_fitted.slope_8w as double) as slope_8w,
         case
             when history.tenure_days >= 56
                 then
                     cast(lines_fitted.slope_8w as double)
-                    / (cast(nullif(usage_of_run.core_events_8w, 0) as double) / 8)
+                    / (cast(nullif(usage.core_events_8w, 0) as double) / 8)
         end as usage_slope_8w,
         case
             when history.tenure_days >= 84
                 then
                     cast(lines_fitted.slope_12w as double)
-                    / (cast(nullif(usage_of_run.core_events_12w, 0) as double) / 12)
+                    / (cast(nullif(usage.core_events_12w, 0) as double) / 12)
         end as usage_slope_12w,
         -- Rounding can leave a hair below zero where the line fits exactly.
         sqrt(
@@ -107,10 +92,10 @@ weeks_measured as (
             ) / 6 / 42
         ) as slope_error_8w
     from history
-    inner join usage_of_run
+    inner join usage
         on
-            history.customer_id = usage_of_run.customer_id
-            and history.review_week = usage_of_run.review_week
+            history.customer_id = usage.customer_id
+            and history.review_week = usage.review_week
     inner join lines_fitted
         on
             history.customer_id = lines_fitted.customer_id

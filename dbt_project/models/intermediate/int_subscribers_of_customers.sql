@@ -2,9 +2,9 @@
 
 with
 
-customers_by_week as (
+customers_reviewed as (
 
-    select * from {{ ref('int_weeks_spread_over_customers') }}
+    select * from {{ ref('int_customers_reviewed') }}
 
 ),
 
@@ -68,16 +68,6 @@ accounts_dated as (
     from accounts_of_users
     cross join run_parameters
     where run_parameters.customer_kind = 'user'
-
-),
-
-customers_reviewed as (
-
-    select
-        customer_id,
-        calendar_week as review_week
-    from customers_by_week
-    where weeks_until_review = 0
 
 ),
 

@@ -30,20 +30,9 @@ weeks_looked_back_on as (
 
 ),
 
-customers_by_week as (
-
-    select * from {{ ref('int_weeks_spread_over_customers') }}
-
-),
-
 customers_reviewed as (
 
-    select
-        customer_id,
-        history_from_week,
-        calendar_week as review_week
-    from customers_by_week
-    where weeks_until_review = 0
+    select * from {{ ref('int_customers_reviewed') }}
 
 ),
 

@@ -6,9 +6,9 @@ customer_days as (
 
 ),
 
-customers_by_week as (
+customers_reviewed as (
 
-    select * from {{ ref('int_weeks_spread_over_customers') }}
+    select * from {{ ref('int_customers_reviewed') }}
 
 ),
 
@@ -75,11 +75,11 @@ days_with_firsts as (
 firsts_by_week as (
 
     select
-        customers_by_week.customer_id,
-        customers_by_week.calendar_week as review_week,
+        customers_reviewed.customer_id,
+        customers_reviewed.review_week,
         days_with_firsts.local_date,
         days_with_firsts.calendar_week
-        > {{ add_days("customers_by_week.calendar_week", -28) }} as is_in_28_days,
+        > {{ add_days("customers_reviewed.review_week", -28) }} as is_in_28_days,
         days_with_firsts.has_first_core_event,
         days_with_firsts.new_feature_mask,
         days_with_firsts.new_activation_mask,
@@ -87,14 +87,13 @@ firsts_by_week as (
         -- Without steps nobody is ever activated.
         days_with_firsts.activation_steps_so_far
         = nullif(event_kinds.activation_steps, 0) as has_all_steps
-    from customers_by_week
+    from customers_reviewed
     inner join days_with_firsts
         on
-            customers_by_week.customer_id = days_with_firsts.customer_id
-            and customers_by_week.history_from_week = days_with_firsts.history_from_week
-            and customers_by_week.calendar_week >= days_with_firsts.calendar_week
+            customers_reviewed.customer_id = days_with_firsts.customer_id
+            and customers_reviewed.history_from_week = days_with_firsts.history_from_week
+            and customers_reviewed.review_week >= days_with_firsts.calendar_week
     cross join event_kinds
-    where customers_by_week.weeks_until_review = 0
 
 ),
 

@@ -31,9 +31,9 @@ weeks_to_build as (
 
 ),
 
-customers_by_week as (
+customers_reviewed as (
 
-    select * from {{ ref('int_weeks_spread_over_customers') }}
+    select * from {{ ref('int_customers_reviewed') }}
 
 ),
 
@@ -88,7 +88,7 @@ weeks_reviewed as (
     select
         customer_id,
         history_from_week,
-        calendar_week as review_week,
+        review_week,
         true as is_reviewed,
         cast(null as date) as first_seen_date,
         {% for date_column in dates %}
@@ -102,8 +102,7 @@ weeks_reviewed as (
         cast(null as boolean) as {{ consent }},
         {% endfor %}
         0 as revenue
-    from customers_by_week
-    where weeks_until_review = 0
+    from customers_reviewed
 
 ),
 

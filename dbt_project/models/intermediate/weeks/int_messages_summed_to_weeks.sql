@@ -18,9 +18,9 @@ weeks_looked_back_on as (
 
 ),
 
-customers_by_week as (
+customers_reviewed as (
 
-    select * from {{ ref('int_weeks_spread_over_customers') }}
+    select * from {{ ref('int_customers_reviewed') }}
 
 ),
 
@@ -148,17 +148,6 @@ days_summed as (
         sum(opt_outs_365d) as opt_outs_365d
     from days_by_week
     group by customer_id, history_from_week, review_week
-
-),
-
-customers_reviewed as (
-
-    select
-        customer_id,
-        history_from_week,
-        calendar_week as review_week
-    from customers_by_week
-    where weeks_until_review = 0
 
 ),
 

@@ -1,3 +1,12 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key='review_week',
+        on_schema_change='fail'
+    )
+}}
+
 {% set counts = ("upgrades", "downgrades") %}
 {% set states = (
     "last_subscription_event", "plan", "monthly_recurring_revenue", "seats",

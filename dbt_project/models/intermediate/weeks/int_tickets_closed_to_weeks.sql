@@ -12,9 +12,9 @@ weeks_looked_back_on as (
 
 ),
 
-customers_by_week as (
+customers_reviewed as (
 
-    select * from {{ ref('int_weeks_spread_over_customers') }}
+    select * from {{ ref('int_customers_reviewed') }}
 
 ),
 
@@ -54,11 +54,10 @@ final as (
         tickets_summed.open_microseconds_median_90d / 3600000000
             as ticket_hours_to_close_median_90d
     from tickets_summed
-    inner join customers_by_week
+    inner join customers_reviewed
         on
-            tickets_summed.customer_id = customers_by_week.customer_id
-            and tickets_summed.review_week = customers_by_week.calendar_week
-            and customers_by_week.weeks_until_review = 0
+            tickets_summed.customer_id = customers_reviewed.customer_id
+            and tickets_summed.review_week = customers_reviewed.review_week
 
 )
 

@@ -16,9 +16,9 @@ weeks_looked_back_on as (
 
 ),
 
-customers_by_week as (
+customers_reviewed as (
 
-    select * from {{ ref('int_weeks_spread_over_customers') }}
+    select * from {{ ref('int_customers_reviewed') }}
 
 ),
 
@@ -166,15 +166,17 @@ payment_methods_summed as (
 
 ),
 
--- A row for every week of a customer, so that rows before a row are weeks before a
--- week.
-weeks_in_order as (
+-- The weeks that are reviewed and those with orders or offers: in most weeks a customer has neither.
+weeks_of_customers as (
 
     select
-        customers_by_week.customer_id,
-        customers_by_week.history_from_week,
-        customers_by_week.calendar_week,
-        customers_by_week.weeks_until_review,
+        coalesce(customers_reviewed.customer_id, weeks_summed.customer_id)
+            as customer_id,
+        coalesce(customers_reviewed.history_from_week, weeks_summed.history_from_week)
+            as history_from_week,
+        coalesce(customers_reviewed.review_week, weeks_summed.calendar_week)
+            as calendar_week,
+        customers_reviewed.review_week is not null as is_reviewed,
         {% for column in summed %}
         coalesce(weeks_summed.{{ column }}, 0) as {{ column }},
         coalesce(weeks_summed.{{ column }}_on_sunday, 0) as {{ column }}_on_sunday,
@@ -182,30 +184,22 @@ weeks_in_order as (
         coalesce(weeks_summed.orders_after_monday, 0) as orders_after_monday,
         coalesce(weeks_summed.revenue_after_monday, 0) as revenue_after_monday,
         weeks_summed.last_order_date,
-        coalesce(weeks_summed.offer_weeks, 0) as offer_weeks,
-        categories_summed.product_categories_365d,
-        categories_summed.top_category_365d,
-        categories_summed.category_concentration_365d,
-        payment_methods_summed.payment_methods_365d,
-        payment_methods_summed.payment_method_main
-    from customers_by_week
-    left join weeks_summed
+        coalesce(weeks_summed.offer_weeks, 0) as offer_weeks
+    from customers_reviewed
+    full outer join weeks_summed
         on
-            customers_by_week.customer_id = weeks_summed.customer_id
-            and customers_by_week.history_from_week = weeks_summed.history_from_week
-            and customers_by_week.calendar_week = weeks_summed.calendar_week
-    left join categories_summed
-        on
-            customers_by_week.customer_id = categories_summed.customer_id
-            and customers_by_week.history_from_week
-            = categories_summed.history_from_week
-            and customers_by_week.calendar_week = categories_summed.review_week
-    left join payment_methods_summed
-        on
-            customers_by_week.customer_id = payment_methods_summed.customer_id
-            and customers_by_week.history_from_week
-            = payment_methods_summed.history_from_week
-            and customers_by_week.calendar_week = payment_methods_summed.review_week
+            customers_reviewed.customer_id = weeks_summed.customer_id
+            and customers_reviewed.history_from_week = weeks_summed.history_from_week
+            and customers_reviewed.review_week = weeks_summed.calendar_week
+
+),
+
+weeks_numbered as (
+
+    select
+        *,
+        {{ week_number("calendar_week") }} as week_number
+    from weeks_of_customers
 
 ),
 
@@ -217,50 +211,53 @@ windows_summed as (
         customer_id,
         history_from_week,
         calendar_week as review_week,
-        weeks_until_review,
-        product_categories_365d,
-        top_category_365d,
-        category_concentration_365d,
-        payment_methods_365d,
-        payment_method_main,
+        is_reviewed,
         {% for column in ("orders", "revenue") %}
         sum({{ column }}) over last_4_weeks as {{ column }}_28d,
         sum({{ column }}) over last_12_weeks
-        + lag({{ column }}_after_monday, 12, 0) over in_order as {{ column }}_90d,
+        + coalesce(sum({{ column }}_after_monday) over the_week_before_12, 0)
+            as {{ column }}_90d,
         {% endfor %}
         {% for column in summed %}
         sum({{ column }}) over last_52_weeks
-        + lag({{ column }}_on_sunday, 52, 0) over in_order as {{ column }}_365d,
+        + coalesce(sum({{ column }}_on_sunday) over the_week_before_52, 0)
+            as {{ column }}_365d,
         {% endfor %}
         max(last_order_date) over last_53_weeks as last_order_date,
         sum(orders) over last_52_weeks as orders_52w,
         sum(offer_weeks) over last_52_weeks as offer_weeks_52w,
         sum(orders * offer_weeks) over last_52_weeks as orders_in_offer_weeks_52w
-    from weeks_in_order
+    from weeks_numbered
     window
-        in_order as (
-            partition by customer_id, history_from_week
-            order by calendar_week
-        ),
         last_4_weeks as (
             partition by customer_id, history_from_week
-            order by calendar_week
-            rows between 3 preceding and current row
+            order by week_number
+            range between 3 preceding and current row
         ),
         last_12_weeks as (
             partition by customer_id, history_from_week
-            order by calendar_week
-            rows between 11 preceding and current row
+            order by week_number
+            range between 11 preceding and current row
+        ),
+        the_week_before_12 as (
+            partition by customer_id, history_from_week
+            order by week_number
+            range between 12 preceding and 12 preceding
         ),
         last_52_weeks as (
             partition by customer_id, history_from_week
-            order by calendar_week
-            rows between 51 preceding and current row
+            order by week_number
+            range between 51 preceding and current row
+        ),
+        the_week_before_52 as (
+            partition by customer_id, history_from_week
+            order by week_number
+            range between 52 preceding and 52 preceding
         ),
         last_53_weeks as (
             partition by customer_id, history_from_week
-            order by calendar_week
-            rows between 52 preceding and current row
+            order by week_number
+            range between 52 preceding and current row
         )
 
 ),
@@ -268,27 +265,43 @@ windows_summed as (
 final as (
 
     select
-        customer_id,
-        review_week,
+        windows_summed.customer_id,
+        windows_summed.review_week,
         {% for days in (28, 90, 365) %}
-        cast(orders_{{ days }}d as bigint) as orders_{{ days }}d,
-        cast(revenue_{{ days }}d as decimal(18, 4)) as revenue_{{ days }}d,
+        cast(windows_summed.orders_{{ days }}d as bigint) as orders_{{ days }}d,
+        cast(windows_summed.revenue_{{ days }}d as decimal(18, 4))
+            as revenue_{{ days }}d,
         {% endfor %}
-        cast(order_revenue_365d as decimal(18, 4)) as order_revenue_365d,
-        cast(order_items_365d as decimal(18, 4)) as order_items_365d,
-        cast(discount_365d as decimal(18, 4)) as discount_365d,
-        cast(discounted_orders_365d as bigint) as discounted_orders_365d,
-        case when orders_365d > 0 then last_order_date end as last_order_date_365d,
-        cast(product_categories_365d as integer) as product_categories_365d,
-        top_category_365d,
-        category_concentration_365d,
-        cast(payment_methods_365d as integer) as payment_methods_365d,
-        payment_method_main,
-        cast(orders_52w as bigint) as orders_52w,
-        cast(offer_weeks_52w as bigint) as offer_weeks_52w,
-        cast(orders_in_offer_weeks_52w as bigint) as orders_in_offer_weeks_52w
+        cast(windows_summed.order_revenue_365d as decimal(18, 4)) as order_revenue_365d,
+        cast(windows_summed.order_items_365d as decimal(18, 4)) as order_items_365d,
+        cast(windows_summed.discount_365d as decimal(18, 4)) as discount_365d,
+        cast(windows_summed.discounted_orders_365d as bigint) as discounted_orders_365d,
+        case when windows_summed.orders_365d > 0 then windows_summed.last_order_date end
+            as last_order_date_365d,
+        cast(categories_summed.product_categories_365d as integer)
+            as product_categories_365d,
+        categories_summed.top_category_365d,
+        categories_summed.category_concentration_365d,
+        cast(payment_methods_summed.payment_methods_365d as integer)
+            as payment_methods_365d,
+        payment_methods_summed.payment_method_main,
+        cast(windows_summed.orders_52w as bigint) as orders_52w,
+        cast(windows_summed.offer_weeks_52w as bigint) as offer_weeks_52w,
+        cast(windows_summed.orders_in_offer_weeks_52w as bigint)
+            as orders_in_offer_weeks_52w
     from windows_summed
-    where weeks_until_review = 0
+    left join categories_summed
+        on
+            windows_summed.customer_id = categories_summed.customer_id
+            and windows_summed.history_from_week = categories_summed.history_from_week
+            and windows_summed.review_week = categories_summed.review_week
+    left join payment_methods_summed
+        on
+            windows_summed.customer_id = payment_methods_summed.customer_id
+            and windows_summed.history_from_week
+            = payment_methods_summed.history_from_week
+            and windows_summed.review_week = payment_methods_summed.review_week
+    where windows_summed.is_reviewed
 
 )
 

@@ -27,9 +27,9 @@ weeks_looked_back_on as (
 
 ),
 
-customers_by_week as (
+customers_reviewed as (
 
-    select * from {{ ref('int_weeks_spread_over_customers') }}
+    select * from {{ ref('int_customers_reviewed') }}
 
 ),
 
@@ -96,16 +96,17 @@ weeks_summed as (
 
 ),
 
--- A row for every week of a customer, so that rows before a row are weeks before a
--- week.
-weeks_in_order as (
+-- The weeks that are reviewed and those in which something happened.
+weeks_of_customers as (
 
     select
-        customers_by_week.customer_id,
-        customers_by_week.history_from_week,
-        customers_by_week.calendar_week,
-        customers_by_week.weeks_until_review,
-        {{ week_number("customers_by_week.calendar_week") }} as week_number,
+        coalesce(customers_reviewed.customer_id, weeks_summed.customer_id)
+            as customer_id,
+        coalesce(customers_reviewed.history_from_week, weeks_summed.history_from_week)
+            as history_from_week,
+        coalesce(customers_reviewed.review_week, weeks_summed.calendar_week)
+            as calendar_week,
+        customers_reviewed.review_week is not null as is_reviewed,
         {% for column in summed %}
         coalesce(weeks_summed.{{ column }}, 0) as {{ column }},
         {% endfor %}
@@ -119,13 +120,21 @@ weeks_in_order as (
         {% endfor %}
         coalesce(weeks_summed.feature_mask, 0) as feature_mask,
         coalesce(weeks_summed.feature_mask_after_monday, 0) as feature_mask_after_monday
-    from customers_by_week
-    left join weeks_summed
+    from customers_reviewed
+    full outer join weeks_summed
         on
-            customers_by_week.customer_id = weeks_summed.customer_id
-            and customers_by_week.history_from_week = weeks_summed.history_from_week
-            and customers_by_week.calendar_week = weeks_summed.calendar_week
-    where customers_by_week.weeks_until_review <= 12
+            customers_reviewed.customer_id = weeks_summed.customer_id
+            and customers_reviewed.history_from_week = weeks_summed.history_from_week
+            and customers_reviewed.review_week = weeks_summed.calendar_week
+
+),
+
+weeks_numbered as (
+
+    select
+        *,
+        {{ week_number("calendar_week") }} as week_number
+    from weeks_of_customers
 
 ),
 
@@ -137,7 +146,7 @@ windows_summed as (
         customer_id,
         history_from_week,
         calendar_week as review_week,
-        weeks_until_review,
+        is_reviewed,
         week_number,
         {% for column in ("activities", "core_events", "active_days", "sessions") %}
         {{ column }} as {{ column }}_7d,
@@ -145,13 +154,16 @@ windows_summed as (
         {% endfor %}
         {% for column in summed_over_90_days %}
         sum({{ column }}) over last_12_weeks
-        + lag({{ column }}_after_monday, 12, 0) over in_order as {{ column }}_90d,
+        + coalesce(sum({{ column }}_after_monday) over the_week_before_12, 0)
+            as {{ column }}_90d,
         {% endfor %}
-        sum(core_events) over the_4_weeks_before as core_events_28d_before,
+        coalesce(sum(core_events) over the_4_weeks_before, 0)
+            as core_events_28d_before,
         sum(session_microseconds) over last_4_weeks as session_microseconds_28d,
         sum(pages) over last_4_weeks as pages_28d,
         sum(tickets) over last_4_weeks as tickets_28d,
-        sum(tickets) over the_4_weeks_before as tickets_28d_before,
+        coalesce(sum(tickets) over the_4_weeks_before, 0)
+            as tickets_28d_before,
         {% for column in counted_over_28_days %}
         sum({{ column }}) over last_4_weeks as {{ column }}_28d,
         {% endfor %}
@@ -168,7 +180,7 @@ windows_summed as (
             as feature_mask_28d_before,
         {{ bits_of_either(
             "bit_or(feature_mask) over last_12_weeks",
-            "lag(feature_mask_after_monday, 12, 0) over in_order"
+            "coalesce(bit_or(feature_mask_after_monday) over the_week_before_12, 0)"
         ) }} as feature_mask_90d,
         sum(case when active_days > 0 then 1 else 0 end) over last_4_weeks
             as active_weeks_4,
@@ -181,36 +193,37 @@ windows_summed as (
         sum(core_events) over last_12_weeks as core_events_12w,
         sum(core_events * week_number) over last_12_weeks
             as core_events_by_week_number_12w
-    from weeks_in_order
+    from weeks_numbered
     window
-        in_order as (
-            partition by customer_id, history_from_week
-            order by calendar_week
-        ),
         last_4_weeks as (
             partition by customer_id, history_from_week
-            order by calendar_week
-            rows between 3 preceding and current row
+            order by week_number
+            range between 3 preceding and current row
         ),
         the_4_weeks_before as (
             partition by customer_id, history_from_week
-            order by calendar_week
-            rows between 7 preceding and 4 preceding
+            order by week_number
+            range between 7 preceding and 4 preceding
         ),
         last_8_weeks as (
             partition by customer_id, history_from_week
-            order by calendar_week
-            rows between 7 preceding and current row
+            order by week_number
+            range between 7 preceding and current row
         ),
         last_12_weeks as (
             partition by customer_id, history_from_week
-            order by calendar_week
-            rows between 11 preceding and current row
+            order by week_number
+            range between 11 preceding and current row
+        ),
+        the_week_before_12 as (
+            partition by customer_id, history_from_week
+            order by week_number
+            range between 12 preceding and 12 preceding
         ),
         last_13_weeks as (
             partition by customer_id, history_from_week
-            order by calendar_week
-            rows between 12 preceding and current row
+            order by week_number
+            range between 12 preceding and current row
         )
 
 ),
@@ -225,7 +238,7 @@ final as (
         cast({{ column }}_{{ days }}d as bigint) as {{ column }}_{{ days }}d,
         {% endfor %}
         {% endfor %}
-        cast(coalesce(core_events_28d_before, 0) as bigint) as core_events_28d_before,
+        cast(core_events_28d_before as bigint) as core_events_28d_before,
         {{ share_of("core_events_28d", "core_events_28d_before") }} - 1
             as usage_change_28d,
         cast(session_microseconds_28d as bigint) as session_microseconds_28d,
@@ -274,7 +287,7 @@ final as (
         {% endfor %}
         cast(core_events_squared_8w as bigint) as core_events_squared_8w
     from windows_summed
-    where weeks_until_review = 0
+    where is_reviewed
 
 )
 

@@ -12,9 +12,9 @@ weeks_looked_back_on as (
 
 ),
 
-customers_by_week as (
+customers_reviewed as (
 
-    select * from {{ ref('int_weeks_spread_over_customers') }}
+    select * from {{ ref('int_customers_reviewed') }}
 
 ),
 
@@ -89,25 +89,35 @@ weeks_summed as (
 
 ),
 
--- A row for every week of a customer, so that rows before a row are weeks before a
--- week.
-weeks_in_order as (
+-- The weeks that are reviewed and those with visits.
+weeks_of_customers as (
 
     select
-        customers_by_week.customer_id,
-        customers_by_week.history_from_week,
-        customers_by_week.calendar_week,
-        customers_by_week.weeks_until_review,
+        coalesce(customers_reviewed.customer_id, weeks_summed.customer_id)
+            as customer_id,
+        coalesce(customers_reviewed.history_from_week, weeks_summed.history_from_week)
+            as history_from_week,
+        coalesce(customers_reviewed.review_week, weeks_summed.calendar_week)
+            as calendar_week,
+        customers_reviewed.review_week is not null as is_reviewed,
         coalesce(weeks_summed.visits, 0) as visits,
         coalesce(weeks_summed.visits_after_monday, 0) as visits_after_monday,
         coalesce(weeks_summed.sessions, 0) as sessions
-    from customers_by_week
-    left join weeks_summed
+    from customers_reviewed
+    full outer join weeks_summed
         on
-            customers_by_week.customer_id = weeks_summed.customer_id
-            and customers_by_week.history_from_week = weeks_summed.history_from_week
-            and customers_by_week.calendar_week = weeks_summed.calendar_week
-    where customers_by_week.weeks_until_review <= 12
+            customers_reviewed.customer_id = weeks_summed.customer_id
+            and customers_reviewed.history_from_week = weeks_summed.history_from_week
+            and customers_reviewed.review_week = weeks_summed.calendar_week
+
+),
+
+weeks_numbered as (
+
+    select
+        *,
+        {{ week_number("calendar_week") }} as week_number
+    from weeks_of_customers
 
 ),
 
@@ -118,29 +128,34 @@ weeks_counted as (
         customer_id,
         history_from_week,
         calendar_week as review_week,
-        weeks_until_review,
+        is_reviewed,
         sum(visits) over so_far as visits_so_far,
         sum(visits) over last_12_weeks
-        + lag(visits_after_monday, 12, 0) over so_far as visits_90d,
+        + coalesce(sum(visits_after_monday) over the_week_before_12, 0) as visits_90d,
         sum(sessions) over so_far as sessions_so_far,
         sum(sessions) over last_4_weeks as sessions_28d,
         sessions as sessions_7d
-    from weeks_in_order
+    from weeks_numbered
     window
         so_far as (
             partition by customer_id, history_from_week
-            order by calendar_week
-            rows between unbounded preceding and current row
+            order by week_number
+            range between unbounded preceding and current row
         ),
         last_4_weeks as (
             partition by customer_id, history_from_week
-            order by calendar_week
-            rows between 3 preceding and current row
+            order by week_number
+            range between 3 preceding and current row
         ),
         last_12_weeks as (
             partition by customer_id, history_from_week
-            order by calendar_week
-            rows between 11 preceding and current row
+            order by week_number
+            range between 11 preceding and current row
+        ),
+        the_week_before_12 as (
+            partition by customer_id, history_from_week
+            order by week_number
+            range between 12 preceding and 12 preceding
         )
 
 ),
@@ -177,7 +192,7 @@ weeks_listed as (
             weeks_counted.customer_id = customers_listed.customer_id
             and weeks_counted.history_from_week = customers_listed.history_from_week
     where
-        weeks_counted.weeks_until_review = 0
+        weeks_counted.is_reviewed
         -- Which other weeks are built with this one must not decide who has a row.
         and weeks_counted.visits_90d > 0
 
