@@ -198,30 +198,45 @@ weeks_listed as (
 
 ),
 
-member_days_by_week as (
+members_of_days as (
 
     select
-        customer_days.customer_id,
-        customer_days.history_from_week,
-        weeks_looked_back_on.review_week,
-        customer_days.active_user_ids
+        customer_id,
+        history_from_week,
+        {{ monday_of("local_date") }} as calendar_week,
+        {{ explode_list("active_user_ids") }} as user_id
     from customer_days
-    inner join weeks_looked_back_on
-        on
-            weeks_looked_back_on.calendar_week
-            = {{ monday_of("customer_days.local_date") }}
-    where weeks_looked_back_on.weeks_ago < 4
+    where
+        {{ monday_of("local_date") }} in (
+            select weeks_looked_back_on.calendar_week
+            from weeks_looked_back_on
+            where weeks_looked_back_on.weeks_ago < 4
+        )
+
+),
+
+members_of_weeks as (
+
+    select distinct
+        customer_id,
+        history_from_week,
+        calendar_week,
+        user_id
+    from members_of_days
 
 ),
 
 members_by_week as (
 
-    select
-        customer_id,
-        history_from_week,
-        review_week,
-        {{ explode_list("active_user_ids") }} as user_id
-    from member_days_by_week
+    select distinct
+        members_of_weeks.customer_id,
+        members_of_weeks.history_from_week,
+        weeks_looked_back_on.review_week,
+        members_of_weeks.user_id
+    from members_of_weeks
+    inner join weeks_looked_back_on
+        on members_of_weeks.calendar_week = weeks_looked_back_on.calendar_week
+    where weeks_looked_back_on.weeks_ago < 4
 
 ),
 
