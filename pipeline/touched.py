@@ -14,7 +14,7 @@ import pandas
 
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
-from pipeline.weeks import LOCAL_DATE, WEEK, monday_of
+from pipeline.weeks import CHANGED_SINCE, LOCAL_DATE, WEEK, minutes_of, monday_of
 
 # Labels named _90d are the last to mature, unless the horizon of the workspace is longer.
 LONGEST_LABEL_DAYS = 90
@@ -199,11 +199,7 @@ def _weeks_of_new_events(warehouse: Warehouse, settings: Settings, through: int)
     rows = warehouse.rows(
         f"""
         select distinct cast(date_trunc('week', {LOCAL_DATE}) as date)
-        from (
-            select occurred_at from raw.events where load_id > $through and not is_late
-            union all
-            select occurred_at from raw.replaced_events where replaced_by_load_id > $through and not is_late
-        ) as changes
+        from {minutes_of(CHANGED_SINCE)} as minutes
         """,
         {"zone": settings.time_zone, "through": through},
     )

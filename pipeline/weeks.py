@@ -18,6 +18,21 @@ WEEK = timedelta(days=7)
 LOCAL_DATE = "cast(timezone($zone, timezone('UTC', occurred_at)) as date)"
 
 
+def minutes_of(events: str) -> str:
+    """The minutes in which events of a relation occurred: their dates are found once a minute, not once an event."""
+    return f"(select distinct date_trunc('minute', occurred_at) as occurred_at from {events} as events)"
+
+
+# Events that came after a load, and those that an event received earlier replaced; statements bind $through.
+CHANGED_SINCE = """(
+    select occurred_at from raw.events where load_id > $through and not is_late
+    union all
+    select occurred_at from raw.replaced_events where replaced_by_load_id > $through and not is_late
+)"""
+# The events that count.
+_COUNTED = "(select occurred_at from raw.events where not is_late)"
+
+
 def monday_of(day: date) -> date:
     """The Monday on or before a day."""
     return day - timedelta(days=day.weekday())
@@ -64,7 +79,7 @@ def choose_week(warehouse: Warehouse, settings: Settings, asked: date | None) ->
     sunday = warehouse.value(
         f"""
         select max(local_date) from (
-            select {LOCAL_DATE} as local_date from raw.events where not is_late
+            select {LOCAL_DATE} as local_date from {minutes_of(_COUNTED)} as minutes
         ) as days
         where isodow(local_date) = 7
         """,
@@ -90,7 +105,7 @@ def weeks_between(warehouse: Warehouse, settings: Settings, first: date, last: d
 def _loaded_span(warehouse: Warehouse, settings: Settings) -> tuple[date, date]:
     """Business dates of the first and the last event that counts."""
     first_date, last_date = warehouse.rows(
-        f"select min({LOCAL_DATE}), max({LOCAL_DATE}) from raw.events where not is_late",
+        f"select min({LOCAL_DATE}), max({LOCAL_DATE}) from {minutes_of(_COUNTED)} as minutes",
         {"zone": settings.time_zone},
     )[0]
     if first_date is None:
@@ -110,10 +125,7 @@ def _check_inside(week: date, option: str, first_date: date, last_date: date) ->
 
 def plan_weeks(warehouse: Warehouse, settings: Settings, review_week: date) -> WeekPlan:
     """Missing weeks, weeks that newer or late events changed, and always the reviewed week."""
-    first_date = warehouse.value(
-        f"select min({LOCAL_DATE}) from raw.events where not is_late", {"zone": settings.time_zone}
-    )
-    first_week = monday_of(first_date)
+    first_week = monday_of(_loaded_span(warehouse, settings)[0])
     newest_reviewed = warehouse.value("select max(review_week) from ops.reviewed_weeks")
     newest = max(review_week, newest_reviewed or review_week)
     history = settings.training.history_weeks
@@ -126,12 +138,7 @@ def plan_weeks(warehouse: Warehouse, settings: Settings, review_week: date) -> W
             # An event that an earlier-received delivery replaced left the day on which it lay.
             touched[through] = warehouse.value(
                 f"""
-                select min({LOCAL_DATE}) from (
-                    select occurred_at from raw.events where load_id > $through and not is_late
-                    union all
-                    select occurred_at from raw.replaced_events
-                    where replaced_by_load_id > $through and not is_late
-                ) as changes
+                select min({LOCAL_DATE}) from {minutes_of(CHANGED_SINCE)} as minutes
                 """,
                 {"zone": settings.time_zone, "through": through},
             )

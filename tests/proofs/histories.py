@@ -25,7 +25,7 @@ from tests.proofs.worlds import Business
 BUILT = ("intermediate", "features")
 FEATURES, LABELS = "features.customer_weeks", "features.customer_week_labels"
 # They hold what the weeks of one build need, whatever was built before; the feature row shows all of it.
-_OF_ONE_BUILD = re.compile(r"intermediate\.(int_(?!plans_)\w+_to_weeks|int_days_of_late_histories)")
+_OF_ONE_BUILD = re.compile(r"intermediate\.(int_(?!plans_)\w+_to_weeks|int_days_known_in_parts)")
 _numbers = itertools.count()
 
 

@@ -10,9 +10,9 @@ customer_days as (
 
 ),
 
-days_of_late_histories as (
+days_known_in_parts as (
 
-    select * from {{ ref('int_days_of_late_histories') }}
+    select * from {{ ref('int_days_known_in_parts') }}
 
 ),
 
@@ -22,8 +22,8 @@ histories_of_run as (
 
 ),
 
--- Where all was known on its day, a day is one row already.
-final as (
+-- What was known on its day is one row already.
+days_known_at_once as (
 
     select
         customer_days.customer_id,
@@ -36,16 +36,26 @@ final as (
     inner join histories_of_run
         on
             customer_days.customer_id = histories_of_run.customer_id
-            and not histories_of_run.has_late_days
             and {{ is_known_in(
                 "histories_of_run",
                 monday_of("customer_days.local_date"),
                 monday_of("customer_days.known_from_date")
             ) }}
+    left join days_known_in_parts
+        on
+            histories_of_run.customer_id = days_known_in_parts.customer_id
+            and histories_of_run.history_from_week
+            = days_known_in_parts.history_from_week
+            and customer_days.local_date = days_known_in_parts.local_date
+    where days_known_in_parts.customer_id is null
 
+),
+
+final as (
+
+    select * from days_known_at_once
     union all
-
-    select * from days_of_late_histories
+    select * from days_known_in_parts
 
 )
 

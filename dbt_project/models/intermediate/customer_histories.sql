@@ -17,8 +17,7 @@ weeks_of_days as (
     select
         customer_id,
         {{ monday_of("local_date") }} as calendar_week,
-        {{ monday_of("known_from_date") }} as known_week,
-        known_from_date <> local_date as is_late
+        {{ monday_of("known_from_date") }} as known_week
     from customer_days
 
 ),
@@ -47,7 +46,6 @@ customers_summed as (
 
     select
         customer_id,
-        bool_or(is_late) as has_late_days,
         min(calendar_week) as first_week
     from weeks_of_days
     group by customer_id
@@ -76,8 +74,7 @@ final as (
             "histories.next_history_from_week",
             monday_of("customers_ended.ended_date")
         ) }} as history_until_week,
-        customers_summed.first_week,
-        customers_summed.has_late_days
+        customers_summed.first_week
     from histories
     inner join customers_summed
         on histories.customer_id = customers_summed.customer_id
