@@ -61,7 +61,7 @@ class Warehouse:
         spill_folder = spill_folder or path.parent / "spill"
         _remove_spill_of_the_dead(spill_folder)
         _limit(self.connection, settings, spill_folder)
-        # Closing writes everything into the file; on the way there each checkpoint would cost most of a second.
+        # Closing writes everything into the file; on the way each checkpoint would cost most of a second.
         self.connection.execute(f"set global checkpoint_threshold = '{LOG_BEFORE_CHECKPOINT}'")
         for schema in SCHEMAS:
             self.connection.execute(f"create schema if not exists {schema}")
