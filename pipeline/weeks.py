@@ -19,7 +19,7 @@ LOCAL_DATE = "cast(timezone($zone, timezone('UTC', occurred_at)) as date)"
 
 
 def minutes_of(events: str) -> str:
-    """The minutes in which events of a relation occurred: a date is found once a minute, not once an event."""
+    """The minutes in which events of a relation occurred: dates are found once a minute, not an event."""
     return f"(select distinct date_trunc('minute', occurred_at) as occurred_at from {events} as events)"
 
 
