@@ -166,7 +166,8 @@ payment_methods_summed as (
 
 ),
 
--- The weeks that are reviewed and those with orders or offers: in most weeks a customer has neither.
+-- The weeks that are reviewed and those with orders or offers: in most weeks a customer
+-- has neither.
 weeks_of_customers as (
 
     select
