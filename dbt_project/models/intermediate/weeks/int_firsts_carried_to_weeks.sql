@@ -91,7 +91,8 @@ firsts_by_week as (
     inner join days_with_firsts
         on
             customers_reviewed.customer_id = days_with_firsts.customer_id
-            and customers_reviewed.history_from_week = days_with_firsts.history_from_week
+            and customers_reviewed.history_from_week
+            = days_with_firsts.history_from_week
             and customers_reviewed.review_week >= days_with_firsts.calendar_week
     cross join event_kinds
 
