@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -17,6 +16,7 @@ from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import WEEK, WeekPlan, choose_week, monday_of, week_bounds
 from pipeline.workspace import Workspace
+from tests.business import OF_ONE_BUILD
 from tests.proofs.comparisons import content, tables_of
 from tests.proofs.compiled_models import CompiledModels, new_workspace
 from tests.proofs.worlds import Business
@@ -24,8 +24,6 @@ from tests.proofs.worlds import Business
 # Where what is built must equal, whatever the way to it.
 BUILT = ("intermediate", "features")
 FEATURES, LABELS = "features.customer_weeks", "features.customer_week_labels"
-# They hold what the weeks of one build need, whatever was built before; the feature row shows all of it.
-_OF_ONE_BUILD = re.compile(r"intermediate\.(int_(?!plans_)\w+_to_weeks|int_days_known_in_parts)")
 _numbers = itertools.count()
 
 
@@ -72,7 +70,7 @@ class History:
     def built(self) -> dict[str, pyarrow.Table]:
         """What stays from build to build."""
         tables = content(self.warehouse, *BUILT)
-        return {table: rows for table, rows in tables.items() if not _OF_ONE_BUILD.fullmatch(table)}
+        return {table: rows for table, rows in tables.items() if not OF_ONE_BUILD.fullmatch(table)}
 
     def weekly(self) -> dict[str, pyarrow.Table]:
         """The tables with a row per week, but the labels, which tell of the weeks after it."""
