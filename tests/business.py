@@ -15,7 +15,7 @@ import duckdb
 
 from pipeline.workspace import WORKSPACES_FOLDER
 
-# Tables that hold what the weeks of one build need, whatever was built before; the feature row shows all of it.
+# Tables that hold what the weeks of one build need; the feature row shows all of it.
 OF_ONE_BUILD = re.compile(r"intermediate\.(int_(?!plans_)\w+_to_weeks|int_days_known_in_parts)")
 
 
