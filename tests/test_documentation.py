@@ -20,7 +20,8 @@ README = (PROJECT / "README.md").read_text(encoding="utf-8")
 QUERIES = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
 PAGES = {
     str(page.relative_to(PROJECT)): page.read_text(encoding="utf-8")
-    for page in (PROJECT / "README.md", *sorted((PROJECT / "docs").rglob("*.md")))
+    for page in (*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md")))
+    if page.name != "CHANGELOG.md"
 }
 DEMO_WORLD = PAGES["docs/demo-world.md"]
 
@@ -44,6 +45,25 @@ def test_every_link_leads_somewhere() -> None:
         if not (PROJECT / page).parent.joinpath(target).exists()
     ]
     assert not broken
+
+
+def test_every_entry_of_the_runbook_is_provoked_by_a_test() -> None:
+    _check_that_tests_exist("docs/runbook.md", least=15)
+
+
+def test_every_defence_is_tried_by_a_test() -> None:
+    _check_that_tests_exist("SECURITY.md", least=8)
+
+
+def _check_that_tests_exist(page: str, least: int) -> None:
+    """Each row of the tables of a page ends with a test."""
+    rows = [line for line in PAGES[page].splitlines() if line.startswith("| ")]
+    entries = [row for row in rows if not row.endswith(("| test |", "| --- |"))]
+    assert len(entries) >= least
+    for entry in entries:
+        found = re.search(r"`(tests/[\w/]+\.py)::(\w+)` \|$", entry)
+        assert found, entry
+        assert f"def {found[2]}(" in (PROJECT / found[1]).read_text(encoding="utf-8"), entry
 
 
 @pytest.mark.parametrize("page", PAGES)
