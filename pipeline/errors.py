@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+# Letters of a message.
+LONGEST_MESSAGE = 1_200
+
 
 class VitalsError(Exception):
     """A step could not be done; nothing was published. The message says what, where and the remedy."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        # What it quotes may be as long as somebody liked it: what and where stand first, the remedy last.
+        if len(message) > LONGEST_MESSAGE:
+            message = f"{message[: LONGEST_MESSAGE // 2]} … {message[-LONGEST_MESSAGE // 2 :]}"
+        super().__init__(message)
 
 
 class UsageError(VitalsError):

@@ -22,6 +22,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -47,6 +48,8 @@ DECIMALS_OF_AMOUNTS = 4
 MOST_NAMES = 1_000
 # A longer line is no event; what is kept of it is its beginning.
 LONGEST_LINE_BYTES = 16_000_000
+# Days that no event has, far outside of the years that count.
+CALENDAR = (date(1, 1, 1), date(9999, 12, 31))
 UNREADABLE = (
     UnreadableFileError,
     OSError,
@@ -168,7 +171,15 @@ class Reading:
     def _parquet(self, stream: _HashingStream, only_columns: frozenset[str] | None) -> Iterator[Block]:
         if only_columns is None:
             stream.drain()
-        parquet = pyarrow.parquet.ParquetFile(stream.raw, read_dictionary=sorted(self.repeating_columns))
+        parquet = pyarrow.parquet.ParquetFile(stream.raw)
+        # Of a column that is not there, or is nested, no dictionary can be asked for.
+        repeating = [
+            field.name
+            for field in parquet.schema_arrow
+            if field.name in self.repeating_columns and not pyarrow.types.is_nested(field.type)
+        ]
+        if repeating:
+            parquet = pyarrow.parquet.ParquetFile(stream.raw, read_dictionary=repeating)
         fields = list(parquet.schema_arrow)
         columns = self._column_names([field.name for field in fields])
         if only_columns is not None:
@@ -189,7 +200,8 @@ class Reading:
             batch.validate(full=True)
             numbers = numpy.arange(number, number + batch.num_rows)
             number += batch.num_rows
-            yield Block(layout, _record_batch(numbers, {}, batch.columns), (number - 1) / rows_total)
+            values = [_within_the_calendar(column) for column in batch.columns]
+            yield Block(layout, _record_batch(numbers, {}, values), (number - 1) / rows_total)
 
     def _xlsx(self, stream: _HashingStream) -> Iterator[Block]:
         stream.drain()
@@ -383,6 +395,23 @@ def _record_batch(
         columns[name] = nothing if said.get(name) is None else said[name]
     columns |= {f"column_{place}": value for place, value in enumerate(values)}
     return pyarrow.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+
+
+def _within_the_calendar(values: pyarrow.Array) -> pyarrow.Array:
+    """Times and dates that the engine has no number for, as the first or the last day that it is asked about.
+
+    Both are refused as lying outside the years that count; as they are, they would stop the engine for good.
+    """
+    type_ = values.type.value_type if pyarrow.types.is_dictionary(values.type) else values.type
+    is_moment = pyarrow.types.is_timestamp(type_) and type_.unit != "ns"
+    if not (is_moment or pyarrow.types.is_date(type_)):
+        return values
+    if pyarrow.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    first, last = (pyarrow.scalar(day, pyarrow.date32()).cast(type_) for day in CALENDAR)
+    return pyarrow.compute.max_element_wise(
+        pyarrow.compute.min_element_wise(values, last, skip_nulls=False), first, skip_nulls=False
+    )
 
 
 def looked_at(layout: Layout, rows: pyarrow.Table) -> Layout:
