@@ -44,7 +44,8 @@ class Record(NamedTuple):
 def sniffed_header(lines: Iterator[str], wanted_columns: frozenset[str]) -> tuple[str, list[str] | None]:
     """The delimiter under which the first record names most of the wanted columns, and that record.
 
-    Takes the header, and blank lines before it, from `lines`. None where there is no header.
+    Takes the header, and blank lines before it, from `lines`. None where there is no header. Raises
+    UnreadableFileError where the header is no CSV.
     """
     first = next((line for line in lines if line.strip()), None)
     if first is None:
@@ -54,7 +55,11 @@ def sniffed_header(lines: Iterator[str], wanted_columns: frozenset[str]) -> tupl
         first += more
         if first.count('"') % 2 == 0:
             break
-    headers = {delimiter: next(csv.reader([first], delimiter=delimiter)) for delimiter in DELIMITERS}
+    try:
+        headers = {delimiter: next(csv.reader([first], delimiter=delimiter)) for delimiter in DELIMITERS}
+    except csv.Error as error:
+        # A quote that nothing closes, and line breaks after it.
+        raise UnreadableFileError(f"its header is not readable as CSV ({error})") from None
     best = max(
         DELIMITERS,
         key=lambda delimiter: (len(wanted_columns & set(headers[delimiter])), len(headers[delimiter])),
