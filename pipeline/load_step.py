@@ -51,6 +51,7 @@ def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         else f"nothing new ({report.files_skipped:,} files known)"
     )
     return {
+        "rows": report.events_loaded,
         "files_loaded": report.files_loaded,
         "files_known": report.files_skipped,
         "rows_read": report.rows_read,

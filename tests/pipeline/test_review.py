@@ -67,6 +67,7 @@ def test_a_review_writes_only_where_its_data_lies(reviewed: Business) -> None:
         "truth",
         "build",
         "history",
+        "metrics",
         "serving",
     }
     assert {path.name for path in (reviewed.data / "build").iterdir()} == {
