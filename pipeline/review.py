@@ -114,14 +114,23 @@ class Review:
         )
 
     def _mark_finished(self, step: str, details: dict[str, Any]) -> None:
-        if step == "load" and details["files_loaded"]:
-            # What was built before knows nothing of the new events.
-            self.warehouse.run("delete from ops.finished_steps")
+        if step == "load":
+            self._mark_loaded(details["files_checked"])
         week = None if step == "load" else self.review_week
         self.warehouse.run("insert into ops.finished_steps values (?, ?, ?)", [step, week, self.run_id])
         if step == "publish":
             self.warehouse.run("delete from ops.published_with where review_week = ?", [week])
             self.warehouse.run("insert into ops.published_with values (?, ?)", [week, published_with(self)])
+
+    def _mark_loaded(self, files_checked: int) -> None:
+        # Imported when it runs, as the steps are.
+        from pipeline.load_step import note_loads_checked
+
+        with self.warehouse.transaction():
+            if files_checked:
+                # What was built before knows nothing of the new events, this run's or those of one killed.
+                self.warehouse.run("delete from ops.finished_steps")
+            note_loads_checked(self.warehouse)
 
     def _check_order(self, step: str) -> None:
         position = STEPS.index(step)
