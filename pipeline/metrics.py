@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from pipeline.processes import is_alive
 from pipeline.runlog import RunSummary, StepSummary, read_runs
 from pipeline.workspace import Workspace
 
@@ -63,6 +64,7 @@ def write_metrics(workspace: Workspace) -> None:
     with suppress(OSError):
         text = metrics_text(workspace.name, samples_of(read_runs(workspace.run_log), workspace))
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_parts_of_the_dead(path)
         try:
             part.write_text(text, encoding="utf-8")
             part.replace(path)
@@ -158,6 +160,13 @@ def _of_loads(runs: list[RunSummary]) -> list[Sample]:
         Sample(f"vitals_{name}_total", sum(int(load.get(name, 0)) for load in loads))
         for name in ("events_loaded", "rows_duplicate", "rows_rejected", "events_late")
     ]
+
+
+def _remove_parts_of_the_dead(path: Path) -> None:
+    """What a killed process had half written; its id is in the name."""
+    for part in path.parent.glob(f".{path.name}.*.part"):
+        if not is_alive(int(part.name.split(".")[-2])):
+            part.unlink(missing_ok=True)
 
 
 def _escaped(text: str) -> str:

@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from pipeline.lineage import READ_AND_WRITTEN
-from pipeline.metrics import METRICS, metrics_text, samples_of
+from pipeline.metrics import METRICS, metrics_text, samples_of, write_metrics
 from pipeline.review import STEPS
 from pipeline.runlog import RUNS_COLUMNS, RunLog, read_runs, runs_table
 from pipeline.workspace import PROJECT_FOLDER, Workspace
@@ -201,6 +201,16 @@ def test_the_query_of_the_page_runs(reviewed: Business) -> None:
     answer = reviewed.vitals("query", sql, "--format", "csv")
     assert answer.code == 0, answer.said
     assert [line.split(",")[0] for line in answer.said.splitlines()] == ["step", *reversed(STEPS)]
+
+
+def test_a_part_that_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, tmp_path / "data")
+    RunLog(workspace.run_log, "one").write("run_started")
+    write_metrics(workspace)
+    left = workspace.data / "metrics" / f".vitals.prom.{2**22 + 1}.part"
+    left.touch()
+    write_metrics(workspace)
+    assert [path.name for path in left.parent.iterdir()] == ["vitals.prom"]
 
 
 def test_labels_are_escaped_and_a_workspace_without_runs_has_no_metrics(tmp_path: Path) -> None:
