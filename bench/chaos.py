@@ -138,22 +138,24 @@ def results_of_kills(killed: Sequence[Killed], seen: Seen) -> list[Result]:
 
 
 def measure_publications(world: SmallWorld, publishes: int, queries: int, readers: int) -> list[Result]:
-    """Publish again and again, two contents in turn, while readers query."""
+    """Publish so often, and on until every reader has asked often enough; two contents in turn."""
     watching = Readers(readers, [world.workspace.current_release], world.whole_releases)
     world.put_back(MONDAY)
     world.run_to_the_end()
     watching.start()
-    failed = ""
-    for _ in range(publishes):
+    failed, published = [], 0
+    while published < publishes or not watching.have_asked(queries):
         code, said = world.run("publish")
+        published += 1
         if code != 0:
-            failed = failed or said.strip()[-300:]
+            failed.append(said.strip()[-300:])
         # The other content: what was published the week before.
         world.show_base_release()
-    watching.wait_for(queries)
     seen = watching.stop()
-    detail = _of_readers(seen) | {"publishes": publishes, "failed": failed}
+    detail = _of_readers(seen) | {"readers": readers}
     return [
+        _judged("publishes_among_readers", published, "publishes", Target(lowest=publishes)),
+        _judged("publishes_that_failed", len(failed), "publishes", NONE, {"failures": failed[:3]}),
         _judged("fewest_queries_of_a_reader", seen.fewest_queries, "queries", Target(lowest=queries), detail),
         _judged("torn_reads_among_publishes", seen.torn, "reads", NONE),
         _judged("reader_errors_among_publishes", seen.errors, "errors", NONE),

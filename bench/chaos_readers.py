@@ -83,11 +83,15 @@ class Readers:
             process.start()
         self.wait_for(1)
 
+    def have_asked(self, queries: int) -> bool:
+        """Whether every reader has asked so often. Raises RuntimeError where one has died."""
+        if not all(process.is_alive() for process in self.processes):
+            raise RuntimeError("a reader has died")
+        return min(self._asked) >= queries
+
     def wait_for(self, queries: int) -> None:
         """Wait until every reader has asked so often. Raises RuntimeError where one has died."""
-        while min(self._asked) < queries:
-            if not all(process.is_alive() for process in self.processes):
-                raise RuntimeError("a reader has died")
+        while not self.have_asked(queries):
             time.sleep(0.05)
 
     def stop(self) -> Seen:

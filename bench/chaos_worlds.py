@@ -228,7 +228,7 @@ def _vitals(arguments: list[str], said: str, before: Before | None) -> None:
     """In the forked process: what the command `vitals` does, its words into a file."""
     for name in MISLEADING_VARIABLES:
         os.environ.pop(name, None)
-    file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
     os.dup2(file, 1)
     os.dup2(file, 2)
     sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
