@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from bench import chaos_faults
@@ -45,8 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = command_line().parse_args(arguments)
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="vitals-chaos-") as folder:
-        worlds = [SmallWorld.make(Path(folder) / f"world{number}") for number in range(asked.worlds)]
-        _tell(began, f"{len(worlds)} worlds made and run undisturbed")
+        worlds = make_worlds(Path(folder), asked.worlds)
+        steps = {step: round(seconds, 1) for step, seconds in worlds[0].undisturbed[MONDAY].steps.items()}
+        _tell(began, f"{len(worlds)} worlds made and run undisturbed: {steps}")
         results = measure_controls(worlds[0], asked.readers)
         _tell(began, "controls done")
         results += measure_publications(worlds[0], asked.publishes, asked.queries, asked.readers)
@@ -83,6 +85,12 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=7, help="the same seed kills at the same moments")
     parser.add_argument("--results", type=Path, default=RESULTS_FOLDER / "chaos.json")
     return parser
+
+
+def make_worlds(folder: Path, count: int) -> list[SmallWorld]:
+    """So many worlds, made at once. Raises RuntimeError where an undisturbed run fails."""
+    with ThreadPoolExecutor(count) as makers:
+        return list(makers.map(SmallWorld.make, [folder / f"world{number}" for number in range(count)]))
 
 
 def measure_kills(

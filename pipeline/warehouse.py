@@ -7,7 +7,7 @@ of them open it with the default configuration and the settings below are set on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,6 +75,14 @@ class Warehouse:
         self.close()
 
     def close(self) -> None:
+        """Bring what is in the log of changes into the file, and close.
+
+        dbt and the gate keep connections of their own until the process ends; until then the engine would
+        leave the log beside the file, and a process that is ended hard would leave it for good.
+        """
+        # What a full disk keeps from the file stays in the log, which the next opening applies.
+        with suppress(duckdb.Error):
+            self.connection.execute("checkpoint")
         self.connection.close()
 
     def run(self, sql: str, parameters: Parameters = None) -> None:
