@@ -64,7 +64,7 @@ bench: setup ## measure what a world and its reviews cost (some minutes; with `L
 truth: setup ## measure how near the product comes to what is planted in the demo's world (ten minutes)
 	$(BIN)/python -m bench.truth
 
-chaos: setup ## kill the review at 200 moments, starve it, damage what it reads, and see whether it recovers (40 minutes)
+chaos: setup ## kill the review at 200 moments, starve it, damage what it reads, and see whether it recovers (about an hour)
 	$(BIN)/python -m bench.chaos
 
 pictures: setup ## draw docs/pictures and bring the numbers of docs/demo-world.md up to date
