@@ -4,8 +4,11 @@ FROM python:3.12-slim
 ARG UV_VERSION=0.13.9
 # Give your own (`id -u`): the workspaces are mounted from the host, and their files should be yours.
 ARG VITALS_UID=1000
+# The image has no repository: `--build-arg VITALS_COMMIT=$(git rev-parse HEAD)` tells it what ops.runs notes.
+ARG VITALS_COMMIT=""
 
 ENV VIRTUAL_ENV=/opt/venv \
+    VITALS_COMMIT=$VITALS_COMMIT \
     PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     AIRFLOW_HOME=/var/lib/airflow \

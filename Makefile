@@ -13,7 +13,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export SCARF_ANALYTICS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup review complete-journey test test-slow bench truth pictures lint format lock clean
+.PHONY: help setup review complete-journey test test-slow bench truth chaos pictures lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1: \2/'
@@ -63,6 +63,9 @@ bench: setup ## measure what a world and its reviews cost (some minutes; with `L
 
 truth: setup ## measure how near the product comes to what is planted in the demo's world (ten minutes)
 	$(BIN)/python -m bench.truth
+
+chaos: setup ## kill the review at 200 moments, starve it, damage what it reads, and see whether it recovers (about an hour)
+	$(BIN)/python -m bench.chaos
 
 pictures: setup ## draw docs/pictures and bring the numbers of docs/demo-world.md up to date
 	$(BIN)/python -m bench.pictures

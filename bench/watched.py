@@ -45,7 +45,8 @@ def watch(command: Sequence[str], run_results: Path | None = None) -> Watched:
     """Run a command to its end. Raises MeasuredCommandError where it fails.
 
     run_results: the file that dbt leaves, where the command calls dbt. The peak is that of the largest
-    process as the kernel knows it, or of all together, whichever is more, as seen twenty times a second.
+    process as the kernel knows it, or of all together, whichever is more, as seen twenty times a second: a
+    review lets the kernel forget it at the begin of each step.
     """
     environment = {name: text for name, text in os.environ.items() if name not in MISLEADING_VARIABLES}
     nodes = _NodesOfRuns(run_results)

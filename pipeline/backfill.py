@@ -9,9 +9,8 @@ from __future__ import annotations
 import time
 from datetime import date
 
-from rich.console import Console
-
 from pipeline.builtwith import published_with
+from pipeline.display import Screen, say
 from pipeline.errors import UsageError, VitalsError
 from pipeline.review import STEPS, Review, choose_run_id, run_review
 from pipeline.runlog import RunLog
@@ -19,7 +18,7 @@ from pipeline.weeks import weeks_between
 from pipeline.workspace import Workspace
 
 
-def run_backfill(workspace: Workspace, first: date, last: date, console: Console) -> tuple[date, ...]:
+def run_backfill(workspace: Workspace, first: date, last: date, screen: Screen) -> tuple[date, ...]:
     """Load once, then review the weeks from one Monday to another; the Mondays that were reviewed now.
 
     Raises UsageError, before any week is touched, where the weeks are no span of the data; VitalsError where
@@ -30,10 +29,11 @@ def run_backfill(workspace: Workspace, first: date, last: date, console: Console
             f"--from is in the week of {first}, which comes after that of --to, {last}; give them in order."
         )
     run_id = choose_run_id()
-    run_review(workspace, ("load",), None, console, run_id=run_id)
+    run_review(workspace, ("load",), None, screen, run_id=run_id)
     weeks, standing = _weeks_and_those_that_stand(workspace, first, last, run_id)
     if standing:
-        _say(console, f"{_counted(len(standing))} already published and still valid: {_listed(standing)}")
+        text = f"{_counted(len(standing))} already published and still valid: {_listed(standing)}"
+        say(screen, "backfill", text)
     reviewed: list[date] = []
     for number, week in enumerate(weeks, start=1):
         if week in standing:
@@ -41,7 +41,7 @@ def run_backfill(workspace: Workspace, first: date, last: date, console: Console
         started = time.monotonic()
         try:
             review = run_review(
-                workspace, STEPS[1:], week, console, run_id=f"{run_id}-{week}", steps_in_lines=False
+                workspace, STEPS[1:], week, screen, run_id=f"{run_id}-{week}", steps_in_lines=False
             )
         except VitalsError as error:
             error.args = (
@@ -51,8 +51,9 @@ def run_backfill(workspace: Workspace, first: date, last: date, console: Console
             raise
         reviewed.append(week)
         done = review.details
-        _say(
-            console,
+        say(
+            screen,
+            "backfill",
             f"{time.monotonic() - started:6.1f} s  week of {week} ({number} of {len(weeks)}): "
             f"{done['features']['customers']:,} customers, {done['marts']['interventions']:,} on lists, "
             f"release {done['publish']['release']}",
@@ -93,7 +94,3 @@ def _listed(weeks: tuple[date, ...]) -> str:
     if len(weeks) <= 3:
         return ", ".join(map(str, weeks))
     return f"{weeks[0]} … {weeks[-1]}"
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(f"backfill {text}", markup=False, highlight=False, soft_wrap=True)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from pipeline.display import JsonLines, Screen, say
 from pipeline.errors import UsageError, VitalsError
 from pipeline.workspace import Workspace, find_workspace
 
@@ -60,8 +61,29 @@ class OutputFormat(StrEnum):
     parquet = "parquet"
 
 
+class LogFormat(StrEnum):
+    """How a command says what it does."""
+
+    text = "text"
+    json = "json"
+
+
+LogFormatOption = Annotated[
+    LogFormat,
+    typer.Option(
+        "--log-format",
+        envvar="VITALS_LOG_FORMAT",
+        help="text for people; json: a line of JSON per event, with run, week and step.",
+    ),
+]
+
+
 def _console() -> Console:
     return Console(highlight=False)
+
+
+def _screen(form: LogFormat, workspace: Workspace) -> Screen:
+    return JsonLines(sys.stdout, workspace.name) if form is LogFormat.json else _console()
 
 
 def _in_words(command: Callable[..., None]) -> Callable[..., None]:
@@ -72,6 +94,11 @@ def _in_words(command: Callable[..., None]) -> Callable[..., None]:
         try:
             command(*arguments, **options)
         except VitalsError as error:
+            if options.get("log_format") is LogFormat.json:
+                JsonLines(sys.stderr, str(options["workspace"])).say(
+                    "command_failed", level="error", message=str(error), exit_code=error.exit_code
+                )
+                raise typer.Exit(error.exit_code) from None
             Console(stderr=True, highlight=False).print(f"vitals: {error}", markup=False, soft_wrap=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
@@ -85,12 +112,12 @@ def _in_words(command: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
-def _run(workspace: str, week: str | None, steps: tuple[str, ...]) -> Workspace:
+def _run(workspace: str, week: str | None, steps: tuple[str, ...], form: LogFormat) -> Workspace:
     from pipeline.review import run_review
     from pipeline.weeks import parse_week
 
     found = find_workspace(workspace)
-    run_review(found, steps, parse_week(week) if week else None, _console())
+    run_review(found, steps, parse_week(week) if week else None, _screen(form, found))
     return found
 
 
@@ -127,15 +154,16 @@ def run(
     week: WeekOption = None,
     first: Annotated[StepName, typer.Option("--from", help="First step to run.")] = StepName.load,
     last: Annotated[StepName, typer.Option("--to", help="Last step to run.")] = StepName.publish,
+    log_format: LogFormatOption = LogFormat.text,
 ) -> None:
     """Run the whole review, or some steps of it: load to publish, in one process."""
     steps = [step.value for step in StepName]
     chosen = tuple(steps[steps.index(first.value) : steps.index(last.value) + 1])
     if not chosen:
         raise UsageError(f"--from {first.value} comes after --to {last.value}; give them in order.")
-    found = _run(workspace, week, chosen)
+    found = _run(workspace, week, chosen, log_format)
     if last is StepName.publish:
-        _say_where(found)
+        _say_where(found, log_format)
 
 
 @app.command()
@@ -144,74 +172,100 @@ def backfill(
     first: Annotated[str, typer.Option("--from", help="Any day of the first week (YYYY-MM-DD).")],
     last: Annotated[str, typer.Option("--to", help="Any day of the last week (YYYY-MM-DD).")],
     workspace: WorkspaceOption = "demo",
+    log_format: LogFormatOption = LogFormat.text,
 ) -> None:
     """Review week after week, each with its own publication; called again, it goes on where it ended."""
     from pipeline.backfill import run_backfill
     from pipeline.weeks import parse_week
 
     found = find_workspace(workspace)
-    run_backfill(found, parse_week(first, "--from"), parse_week(last, "--to"), _console())
-    _say_where(found)
+    screen = _screen(log_format, found)
+    run_backfill(found, parse_week(first, "--from"), parse_week(last, "--to"), screen)
+    _say_where(found, log_format)
 
 
-def _say_where(workspace: Workspace) -> None:
-    console = _console()
+def _say_where(workspace: Workspace, form: LogFormat) -> None:
+    screen = _screen(form, workspace)
     for title, path in (
         ("page", workspace.current_release / "report" / "index.html"),
         ("lists", workspace.current_release / "lists"),
         ("warehouse", workspace.published_database),
     ):
         shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
-        console.print(f"{title:<10}{shown}", markup=False, soft_wrap=True)
+        say(screen, title, f" {shown}")
 
 
 @app.command()
 @_in_words
-def load(workspace: WorkspaceOption = "demo") -> None:
+def load(workspace: WorkspaceOption = "demo", log_format: LogFormatOption = LogFormat.text) -> None:
     """Load the new files of landing into raw; loading twice changes nothing."""
-    _run(workspace, None, ("load",))
+    _run(workspace, None, ("load",), log_format)
 
 
 @app.command()
 @_in_words
-def features(workspace: WorkspaceOption = "demo", week: WeekOption = None) -> None:
+def features(
+    workspace: WorkspaceOption = "demo",
+    week: WeekOption = None,
+    log_format: LogFormatOption = LogFormat.text,
+) -> None:
     """Build the feature rows of the week, and those of earlier weeks that are missing or changed."""
-    _run(workspace, week, ("features",))
+    _run(workspace, week, ("features",), log_format)
 
 
 @app.command()
 @_in_words
-def train(workspace: WorkspaceOption = "demo", week: WeekOption = None) -> None:
+def train(
+    workspace: WorkspaceOption = "demo",
+    week: WeekOption = None,
+    log_format: LogFormatOption = LogFormat.text,
+) -> None:
     """Learn from outcomes that were known at the end of the week, and judge how well that works."""
-    _run(workspace, week, ("train",))
+    _run(workspace, week, ("train",), log_format)
 
 
 @app.command()
 @_in_words
-def score(workspace: WorkspaceOption = "demo", week: WeekOption = None) -> None:
+def score(
+    workspace: WorkspaceOption = "demo",
+    week: WeekOption = None,
+    log_format: LogFormatOption = LogFormat.text,
+) -> None:
     """Score the customers of the week."""
-    _run(workspace, week, ("score",))
+    _run(workspace, week, ("score",), log_format)
 
 
 @app.command()
 @_in_words
-def marts(workspace: WorkspaceOption = "demo", week: WeekOption = None) -> None:
+def marts(
+    workspace: WorkspaceOption = "demo",
+    week: WeekOption = None,
+    log_format: LogFormatOption = LogFormat.text,
+) -> None:
     """Build the tables that people read."""
-    _run(workspace, week, ("marts",))
+    _run(workspace, week, ("marts",), log_format)
 
 
 @app.command()
 @_in_words
-def report(workspace: WorkspaceOption = "demo", week: WeekOption = None) -> None:
+def report(
+    workspace: WorkspaceOption = "demo",
+    week: WeekOption = None,
+    log_format: LogFormatOption = LogFormat.text,
+) -> None:
     """Draw the page and write the lists, not yet published."""
-    _run(workspace, week, ("report",))
+    _run(workspace, week, ("report",), log_format)
 
 
 @app.command()
 @_in_words
-def publish(workspace: WorkspaceOption = "demo", week: WeekOption = None) -> None:
+def publish(
+    workspace: WorkspaceOption = "demo",
+    week: WeekOption = None,
+    log_format: LogFormatOption = LogFormat.text,
+) -> None:
     """Put tables, page and lists before readers, all at once."""
-    _say_where(_run(workspace, week, ("publish",)))
+    _say_where(_run(workspace, week, ("publish",), log_format), log_format)
 
 
 @app.command()

@@ -1,20 +1,77 @@
-"""What a person sees while a command works: a live line on a terminal, plain lines elsewhere."""
+"""What a command says while it works: a live line on a terminal, plain lines elsewhere, or JSON lines.
+
+JSON lines are for programs that collect logs: every line says of which run, week and step it speaks.
+"""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
+@dataclass
+class JsonLines:
+    """Says everything as JSON, a line at a time.
+
+    Every line has `at` (UTC), `level` (info, warning, error), `event`, and what is known of `workspace`,
+    `run_id`, `review_week` and `step`; most have a `message` for people. It hears what is written to the run
+    log, says it too, and so knows of which step the lines between speak.
+    """
+
+    stream: TextIO
+    workspace: str = ""
+    _speaks_of: dict[str, Any] = field(default_factory=dict)
+
+    def say(self, event: str, *, level: str = "info", **details: Any) -> None:
+        """One line, at once: whoever follows the log sees a step while it runs."""
+        line = {
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "level": level,
+            "event": event,
+            "workspace": self.workspace,
+            **self._speaks_of,
+            **details,
+        }
+        print(json.dumps(line, default=str), file=self.stream, flush=True)
+
+    def hear(self, line: dict[str, Any]) -> None:
+        """Say a line of the run log, and remember of what it speaks."""
+        event = line["event"]
+        if event == "run_started":
+            self._speaks_of = {"run_id": line["run_id"]}
+        elif event == "step_started":
+            self._speaks_of |= {"review_week": line["review_week"], "step": line["step"]}
+        level = "error" if event == "run_failed" else "info"
+        details = {name: value for name, value in line.items() if name not in ("at", "event", "run_id")}
+        self.say(event, level=level, **details)
+        if event in ("step_finished", "run_finished", "run_failed"):
+            self._speaks_of.pop("step", None)
+
+
+Screen = Console | JsonLines
+
+
+def say(screen: Screen, title: str, text: str) -> None:
+    """A line that belongs to a command and to none of its steps."""
+    if isinstance(screen, JsonLines):
+        screen.say(title, message=text.strip())
+    else:
+        screen.print(f"{title:<9}{text}", markup=False, highlight=False, soft_wrap=True)
+
+
 class StepDisplay:
     """Shows one step: its progress while it runs, one line when it is done."""
 
-    def __init__(self, console: Console, step: str) -> None:
+    def __init__(self, console: Screen, step: str) -> None:
         self.console = console
         self.step = step
         self.summary = ""
@@ -35,23 +92,30 @@ class StepDisplay:
         elif time.monotonic() - self._said_at >= 10:
             # Plain lines: a sign of life every ten seconds, not a line per file.
             self._said_at = time.monotonic()
+            if isinstance(self.console, JsonLines):
+                self.console.say("progress", message=text, share_done=share_done)
+                return
             share = "" if share_done is None else f" ({share_done:.0%})"
             self.console.print(f"{self.step:<9}… {text}{share}", markup=False, highlight=False)
 
     def notice(self, text: str) -> None:
         """Something that the user should know although nothing failed."""
+        if isinstance(self.console, JsonLines):
+            self.console.say("notice", level="warning", message=text)
+            return
         self.console.print(f"{self.step:<9}note: {text}", markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
-def show_step(console: Console, step: str, *, in_a_line: bool = True) -> Iterator[StepDisplay]:
+def show_step(console: Screen, step: str, *, in_a_line: bool = True) -> Iterator[StepDisplay]:
     """Show a step from its start to its line of summary (set `summary` on what is yielded).
 
-    Without `in_a_line` the line is left out: whoever runs many steps sums them up.
+    Without `in_a_line` the line is left out: whoever runs many steps sums them up. As JSON lines, a step
+    says its summary with what the run log says of its end.
     """
     display = StepDisplay(console, step)
     started = time.monotonic()
-    if console.is_terminal:
+    if isinstance(console, Console) and console.is_terminal:
         progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
@@ -66,7 +130,7 @@ def show_step(console: Console, step: str, *, in_a_line: bool = True) -> Iterato
             yield display
     else:
         yield display
-    if not in_a_line:
+    if not in_a_line or isinstance(console, JsonLines):
         return
     seconds = time.monotonic() - started
     console.print(

@@ -77,7 +77,10 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         f"week of {review.review_week}: {customers:,} customers; {len(plan.build)} weeks built, "
         f"{nodes} models and tests, {checks} checks"
     )
-    return {"customers": customers, "weeks_built": len(plan.build), "checks": checks}
+    rows = warehouse.value(
+        "select count(*) from features.customer_weeks where list_contains(?, review_week)", [list(plan.build)]
+    )
+    return {"rows": rows, "customers": customers, "weeks_built": len(plan.build), "checks": checks}
 
 
 def forget_weeks_to_build(warehouse: Warehouse, plan: WeekPlan) -> None:

@@ -55,7 +55,11 @@ def train_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     review.warehouse.run("delete from ops.model_metrics where run_id = ?", [review.run_id])
     said = [_train_churn(review, display, folder), _train_clusters(review, display, folder)]
     display.summary = "; ".join(said)
-    return {"models": said}
+    learnt_from = review.warehouse.value(
+        "select coalesce(sum(rows_train), 0)::bigint from ops.models where review_week = ?",
+        [review.review_week],
+    )
+    return {"rows": learnt_from, "models": said}
 
 
 def score_step(review: Review, display: StepDisplay) -> dict[str, Any]:
@@ -94,7 +98,7 @@ def score_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     display.summary = (
         ", ".join(f"{name} of {count:,}" for name, count in counts.items()) + f" customers; {checks} checks"
     )
-    return {**counts, "checks": checks}
+    return {"rows": sum(scored.values()), **counts, "checks": checks}
 
 
 def _train_churn(review: Review, display: StepDisplay, folder: Path) -> str:

@@ -15,14 +15,25 @@ if TYPE_CHECKING:
 
 
 def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
-    """Load new files. Where what they brought breaks a promise, none of it stays in raw."""
+    """Load new files. Where what they brought breaks a promise, none of it stays in raw.
+
+    Files that an earlier run loaded, and did not come to check because it was killed or met a file that it
+    could not read, are checked as new ones are.
+    """
     warehouse = review.warehouse
     _forget_if_loaded_otherwise(review, display)
+    checked_through = _checked_through(warehouse)
     report = load_landing(warehouse, review.workspace, display.update)
     for notice in report.notices:
         display.notice(notice)
+    load_ids = _loads_after(warehouse, checked_through)
+    if len(load_ids) > len(report.load_ids):
+        display.notice(
+            f"{len(load_ids) - len(report.load_ids):,} files that an earlier run loaded and did not come to "
+            "check are checked now."
+        )
     checks = 0
-    if report.load_ids:
+    if load_ids:
         from expectations import raw as promises
 
         try:
@@ -30,17 +41,17 @@ def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
                 warehouse,
                 display,
                 promises.all_tables(
-                    report.load_ids, customer=review.settings.customer, currency=review.settings.currency
+                    load_ids, customer=review.settings.customer, currency=review.settings.currency
                 ),
                 border="raw",
                 run_id=review.run_id,
                 review_week=None,
             )
         except BrokenPromiseError as error:
-            reasons = _commonest_reasons(warehouse, report.load_ids)
-            undo_loads(warehouse, report.load_ids)
+            reasons = _commonest_reasons(warehouse, load_ids)
+            undo_loads(warehouse, load_ids)
             raise BrokenPromiseError(
-                f"{error}{reasons} Nothing of the {len(report.load_ids)} new files was kept: mend or "
+                f"{error}{reasons} Nothing of the {len(load_ids)} new files was kept: mend or "
                 "remove them and run `vitals load` again."
             ) from None
     display.summary = (
@@ -51,7 +62,9 @@ def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         else f"nothing new ({report.files_skipped:,} files known)"
     )
     return {
+        "rows": report.events_loaded,
         "files_loaded": report.files_loaded,
+        "files_checked": len(load_ids),
         "files_known": report.files_skipped,
         "rows_read": report.rows_read,
         "rows_duplicate": report.rows_duplicate,
@@ -61,6 +74,27 @@ def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         "events_late": report.events_late,
         "checks": checks,
     }
+
+
+def note_loads_checked(warehouse: Warehouse) -> None:
+    """All that is in raw now has kept its promises."""
+    warehouse.run("delete from ops.checked_loads")
+    warehouse.run("insert into ops.checked_loads select coalesce(max(load_id), 0) from raw.loads")
+
+
+def _checked_through(warehouse: Warehouse) -> int:
+    """The last load that was checked: noted before anything is loaded, so that a kill cannot hide a load."""
+    if warehouse.value("select count(*) from ops.checked_loads") == 0:
+        if warehouse.has_table("raw.loads"):
+            note_loads_checked(warehouse)
+        else:
+            warehouse.run("insert into ops.checked_loads values (0)")
+    return warehouse.value("select through_load_id from ops.checked_loads")
+
+
+def _loads_after(warehouse: Warehouse, load_id: int) -> tuple[int, ...]:
+    rows = warehouse.rows("select load_id from raw.loads where load_id > ? order by load_id", [load_id])
+    return tuple(each for (each,) in rows)
 
 
 def _commonest_reasons(warehouse: Warehouse, load_ids: tuple[int, ...]) -> str:
@@ -105,5 +139,6 @@ def _forget_if_loaded_otherwise(review: Review, display: StepDisplay) -> None:
             warehouse.run("create schema raw")
             warehouse.run("delete from ops.built_with")
             warehouse.run("delete from ops.built_weeks")
+            warehouse.run("delete from ops.checked_loads")
     warehouse.run("delete from ops.built_with where part = 'raw'")
     warehouse.run("insert into ops.built_with values ('raw', ?)", [wanted])

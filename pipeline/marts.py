@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.catalogue import read_workspace_playbook, write_seeds
 from pipeline.display import StepDisplay
 from pipeline.quality import check_promises
+from pipeline.release import PUBLISHED_MARTS
 
 if TYPE_CHECKING:
     from pipeline.review import Review
@@ -58,4 +59,5 @@ def marts_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     )
     listed = warehouse.value("select count(*) from marts.interventions")
     display.summary = f"{nodes} models and tests, {checks} checks; {listed:,} customers on lists"
-    return {"checks": checks, "interventions": listed, "newest_review_week": newest}
+    rows = sum(warehouse.value(f"select count(*) from marts.{table}") for table in PUBLISHED_MARTS)
+    return {"rows": rows, "checks": checks, "interventions": listed, "newest_review_week": newest}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.display import StepDisplay
 from pipeline.errors import BrokenPromiseError, VitalsError
-from pipeline.runlog import read_runs, runs_table
+from pipeline.runlog import RUNS_COLUMNS, read_runs, runs_table
 from pipeline.warehouse import PUBLISHED_STORAGE_VERSION, Warehouse
 from pipeline.workspace import Workspace
 
@@ -43,6 +43,7 @@ PUBLISHED_OPS = (
     "quality_checks",
     "models",
     "model_metrics",
+    "runs",
 )
 SCORES_KEPT = ("churn", "health", "health_contributions", "clusters")
 
@@ -73,7 +74,7 @@ def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         _keep_what_was_said(warehouse, workspace.history / release.name, review)
         _sync(part)
         part.rename(release)
-        _swap(workspace.current_release, release)
+        swap_link(workspace.current_release, release)
     except OSError as error:
         shutil.rmtree(part, ignore_errors=True)
         if workspace.current_release.resolve() != release:
@@ -119,11 +120,7 @@ def _release_name(review: Review) -> str:
 def _copy_tables(review: Review, path: Path) -> int:
     """Write the published warehouse and count it against the build; the number of rows."""
     warehouse = review.warehouse
-    runs = read_runs(review.workspace.run_log)
-    for run in runs:
-        if run.run_id == review.run_id:
-            # Readers see this row only if the run ends well.
-            run.published, run.status, run.finished_at = True, "done", datetime.now(UTC)
+    _write_runs(review)
     escaped = str(path).replace("'", "''")
     warehouse.run(f"attach '{escaped}' as release (storage_version '{PUBLISHED_STORAGE_VERSION}')")
     try:
@@ -141,17 +138,24 @@ def _copy_tables(review: Review, path: Path) -> int:
                         "The last release stands as it was; run `vitals publish` again."
                     )
                 total += written
-        with warehouse.registered("runs_so_far", runs_table(runs)):
-            warehouse.run(
-                """
-                create table release.ops.runs as
-                select * replace (review_week::date as review_week) from runs_so_far
-                """
-            )
         warehouse.run("checkpoint release")
     finally:
         warehouse.run("detach release")
-    return total + len(runs)
+    return total
+
+
+def _write_runs(review: Review) -> None:
+    """ops.runs: what the run log says of every run and step, the one that is under way among them."""
+    runs = read_runs(review.workspace.run_log)
+    for run in runs:
+        if run.run_id == review.run_id:
+            # Readers see this row only if the run ends well. What publishing still takes is not known yet.
+            now = datetime.now(UTC)
+            run.published, run.status, run.finished_at = True, "done", now
+            run.done_by_step["publish"].end("done", now, review.footprint.measured().as_details())
+    columns = ", ".join(f"{name}::{kind} as {name}" for name, kind in RUNS_COLUMNS.items())
+    with review.warehouse.registered("runs_so_far", runs_table(runs)):
+        review.warehouse.run(f"create or replace table ops.runs as select {columns} from runs_so_far")
 
 
 def _keep_what_was_said(warehouse: Warehouse, folder: Path, review: Review) -> None:
@@ -179,7 +183,7 @@ def _write_parquet(warehouse: Warehouse, query: str, path: Path) -> None:
     warehouse.run(f"copy ({query}) to '{escaped}' (format parquet, compression zstd)")
 
 
-def _swap(link: Path, release: Path) -> None:
+def swap_link(link: Path, release: Path) -> None:
     """Point the link at the release in one atomic step."""
     following = link.with_name(f".{link.name}.next")
     following.unlink(missing_ok=True)

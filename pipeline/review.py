@@ -8,21 +8,25 @@ from __future__ import annotations
 
 import os
 import re
-import time
+import shlex
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from rich.console import Console
 
 from pipeline.builtwith import built_with, published_with, sorted_with
 from pipeline.catalogue import read_events_of, read_workspace_playbook
 from pipeline.dbt import DbtProject
-from pipeline.display import StepDisplay, show_step
+from pipeline.display import JsonLines, Screen, StepDisplay, show_step
 from pipeline.errors import UsageError, VitalsError
+from pipeline.footprint import Footprint
+from pipeline.lineage import lineage_of
+from pipeline.metrics import write_metrics
+from pipeline.provenance import git_commit, versions
 from pipeline.resources import check_resources, shortage
 from pipeline.runlog import RunLog, read_runs
 from pipeline.settings import Settings
@@ -51,6 +55,9 @@ class Review:
     log: RunLog
     # What each step that is finished said of itself.
     details: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # The step that is under way, and what it has taken so far.
+    step: str | None = None
+    footprint: Footprint | None = None
 
     @property
     def settings(self) -> Settings:
@@ -107,14 +114,23 @@ class Review:
         )
 
     def _mark_finished(self, step: str, details: dict[str, Any]) -> None:
-        if step == "load" and details["files_loaded"]:
-            # What was built before knows nothing of the new events.
-            self.warehouse.run("delete from ops.finished_steps")
+        if step == "load":
+            self._mark_loaded(details["files_checked"])
         week = None if step == "load" else self.review_week
         self.warehouse.run("insert into ops.finished_steps values (?, ?, ?)", [step, week, self.run_id])
         if step == "publish":
             self.warehouse.run("delete from ops.published_with where review_week = ?", [week])
             self.warehouse.run("insert into ops.published_with values (?, ?)", [week, published_with(self)])
+
+    def _mark_loaded(self, files_checked: int) -> None:
+        # Imported when it runs, as the steps are.
+        from pipeline.load_step import note_loads_checked
+
+        with self.warehouse.transaction():
+            if files_checked:
+                # What was built before knows nothing of the new events, this run's or those of one killed.
+                self.warehouse.run("delete from ops.finished_steps")
+            note_loads_checked(self.warehouse)
 
     def _check_order(self, step: str) -> None:
         position = STEPS.index(step)
@@ -157,26 +173,39 @@ class Review:
                 raise short_of from error
             raise short_of from None
 
-    def run_step(self, step: str, function: Step, console: Console, *, in_a_line: bool = True) -> None:
+    def run_step(self, step: str, function: Step, screen: Screen, *, in_a_line: bool = True) -> None:
         """Run one step; VitalsError where it fails, and then nothing later counts as finished."""
-        with show_step(console, step, in_a_line=in_a_line) as display, self._shortages_in_words(step):
+        with show_step(screen, step, in_a_line=in_a_line) as display, self._shortages_in_words(step):
+            self.step, self.footprint = step, Footprint()
             self._check_order(step)
             week = None if step == "load" else self.review_week
             self.log.write("step_started", step=step, review_week=week)
-            started = time.monotonic()
             self._mark_started(step)
             details = function(self, display)
             self._mark_finished(step, details)
             self.details[step] = details
-            seconds = round(time.monotonic() - started, 3)
-            self.log.write("step_finished", step=step, review_week=week, seconds=seconds, details=details)
+            taken = self.footprint.measured().as_details()
+            self.log.write(
+                "step_finished",
+                step=step,
+                review_week=week,
+                **taken,
+                details=details,
+                message=display.summary,
+            )
+            self.step = self.footprint = None
+
+    def note_failure(self, message: str) -> None:
+        """Into the run log: why it ended, in which step, and what that had taken."""
+        taken = self.footprint.measured().as_details() if self.footprint else {}
+        self.log.write_failure(message, self.step, **taken)
 
 
 def run_review(
     workspace: Workspace,
     steps: tuple[str, ...],
     asked_week: date | None,
-    console: Console,
+    screen: Screen,
     *,
     run_id: str | None = None,
     steps_in_lines: bool = True,
@@ -191,11 +220,21 @@ def run_review(
     read_events_of(workspace)
     read_workspace_playbook(workspace)
     run_id = run_id or choose_run_id()
-    review = Review(workspace, asked_week, run_id, RunLog(workspace.run_log, run_id))
+    listeners = [screen.hear] if isinstance(screen, JsonLines) else []
+    if lineage := lineage_of(workspace, run_id):
+        listeners.append(lineage.hear)
+    review = Review(workspace, asked_week, run_id, RunLog(workspace.run_log, run_id, tuple(listeners)))
     _ = review.extension
     check_resources(workspace)
     try:
-        review.log.write("run_started", steps=list(steps), customer=settings.customer)
+        review.log.write(
+            "run_started",
+            steps=list(steps),
+            customer=settings.customer,
+            command=_command_line(),
+            versions=versions(),
+            git_commit=git_commit(),
+        )
     except OSError as error:
         raise VitalsError(
             f"{workspace.build} cannot be written: {error.strerror}. Give whoever runs `vitals` room and "
@@ -203,23 +242,26 @@ def run_review(
         ) from None
     try:
         for step in steps:
-            review.run_step(step, _step_function(step), console, in_a_line=steps_in_lines)
+            review.run_step(step, _step_function(step), screen, in_a_line=steps_in_lines)
+        # All is done by now; a disk that filled up since must not make a failure of it.
+        with suppress(OSError):
+            review.log.write("run_finished")
     except VitalsError as error:
-        review.log.write_failure(str(error))
+        review.note_failure(str(error))
         raise
     except KeyboardInterrupt:
-        review.log.write_failure("stopped by the user")
+        review.note_failure("stopped by the user")
         raise VitalsError("stopped. Nothing was published; `vitals run` starts again.") from None
     except Exception as error:
         sentence = _unforeseen(error)
-        review.log.write_failure(sentence)
+        review.note_failure(sentence)
         if os.environ.get(TRACEBACK_VARIABLE):
             raise
         raise VitalsError(sentence) from error
     finally:
         if "warehouse" in review.__dict__:
             review.warehouse.close()
-    review.log.write("run_finished")
+        write_metrics(workspace)
     return review
 
 
@@ -252,6 +294,12 @@ def choose_run_id() -> str:
             )
         return given
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+
+
+def _command_line() -> str:
+    """The command as it was called, for whoever meets it at work; its own name without the path."""
+    name = "vitals" if Path(sys.argv[0]).stem in ("vitals", "__main__") else Path(sys.argv[0]).name
+    return shlex.join([name, *sys.argv[1:]])
 
 
 def _unforeseen(error: Exception) -> str:

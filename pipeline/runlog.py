@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -18,15 +19,41 @@ from pipeline.processes import is_alive
 if TYPE_CHECKING:
     import pandas
 
+# Beside the build database.
+RUN_LOG_NAME = "runs.jsonl"
+
+# ops.runs, column by column; docs/operations.md says what each means.
+RUNS_COLUMNS = {
+    "run_id": "varchar",
+    "step": "varchar",
+    "step_number": "integer",
+    "review_week": "date",
+    "status": "varchar",
+    "started_at": "timestamp",
+    "finished_at": "timestamp",
+    "seconds": "double",
+    "rows": "bigint",
+    "bytes_read": "bigint",
+    "bytes_written": "bigint",
+    "peak_memory_bytes": "bigint",
+    "tries": "integer",
+    "message": "varchar",
+    "is_published": "boolean",
+    "versions": "varchar",
+    "git_commit": "varchar",
+}
+
 
 @dataclass(frozen=True)
 class RunLog:
-    """Writes what one run does, a line at a time."""
+    """Writes what one run does, a line at a time; whoever listens hears every line that was written."""
 
     path: Path
     run_id: str
+    listeners: tuple[Callable[[dict[str, Any]], None], ...] = ()
 
     def write(self, event: str, **details: Any) -> None:
+        """Add a line. Raises OSError where it cannot be written."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         line = {
             "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -35,14 +62,45 @@ class RunLog:
             "process": os.getpid(),
             **details,
         }
+        text = json.dumps(line, default=_plain) + "\n"
         # One write of one line: lines of two processes do not mix.
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, default=_plain) + "\n")
+        with self.path.open("ab") as file:
+            file.write((b"\n" if _ends_in_a_part(self.path) else b"") + text.encode())
+        for listener in self.listeners:
+            listener(json.loads(text))
 
-    def write_failure(self, message: str) -> None:
+    def write_failure(self, message: str, step: str | None = None, **details: Any) -> None:
         """Note why the run failed, where there is still room to: the reason itself is said in any case."""
         with suppress(OSError):
-            self.write("run_failed", message=message)
+            self.write("run_failed", message=message, step=step, **details)
+
+
+@dataclass
+class StepSummary:
+    """What the log says of one step of a run: its last try."""
+
+    step: str
+    started_at: datetime
+    process: int
+    tries: int = 1
+    finished_at: datetime | None = None
+    # running, done, failed; whether a running one is still alive is for the reader to see.
+    status: str = "running"
+    message: str = ""
+    seconds: float | None = None
+    rows: int | None = None
+    bytes_read: int | None = None
+    bytes_written: int | None = None
+    peak_memory_bytes: int | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def end(self, status: str, at: datetime, entry: dict[str, Any]) -> None:
+        """Note how it ended, with what the line of the log measured."""
+        self.status, self.finished_at, self.message = status, at, entry.get("message", "")
+        for name in ("seconds", "bytes_read", "bytes_written", "peak_memory_bytes"):
+            setattr(self, name, entry.get(name))
+        self.details = entry.get("details", {})
+        self.rows = self.details.get("rows")
 
 
 @dataclass
@@ -52,22 +110,49 @@ class RunSummary:
     run_id: str
     started_at: datetime
     process: int
+    command: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    git_commit: str | None = None
     review_week: date | None = None
     finished_at: datetime | None = None
     # running, done, failed; whether a running one is still alive is for the reader to see.
     status: str = "running"
     message: str = ""
-    steps: dict[str, float | None] = field(default_factory=dict)
-    details: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # In the order in which they were begun.
+    done_by_step: dict[str, StepSummary] = field(default_factory=dict)
     published: bool = False
     # The newest reviewed week, which is what the published marts show.
     shown_week: str = ""
     # Names of what it published: more than one where the step was repeated.
     releases: list[str] = field(default_factory=list)
 
-    def is_alive(self) -> bool:
-        """Whether the process that wrote the run still exists on this machine."""
-        return is_alive(self.process)
+    @property
+    def steps(self) -> dict[str, float | None]:
+        """Seconds of the steps that were begun; None for one that did not come to its end."""
+        return {
+            name: step.seconds if step.status == "done" else None for name, step in self.done_by_step.items()
+        }
+
+    @property
+    def details(self) -> dict[str, dict[str, Any]]:
+        """What the steps that are finished said of themselves."""
+        return {name: step.details for name, step in self.done_by_step.items() if step.status == "done"}
+
+    @property
+    def state(self) -> str:
+        """done, failed, running; or died, where the process that was at it exists no more."""
+        return "died" if self.status == "running" and not is_alive(self.process) else self.status
+
+    @property
+    def step_under_way(self) -> StepSummary | None:
+        """The step that was begun last and has no end; None between steps."""
+        newest = next(reversed(self.done_by_step.values()), None)
+        return newest if newest is not None and newest.status == "running" else None
+
+    def state_of(self, step: StepSummary) -> str:
+        """As `state`, of one of its steps."""
+        ended_without_a_word = self.status != "running" or not is_alive(step.process)
+        return "died" if step.status == "running" and ended_without_a_word else step.status
 
 
 def read_runs(path: Path) -> list[RunSummary]:
@@ -84,21 +169,18 @@ def read_runs(path: Path) -> list[RunSummary]:
         except (ValueError, KeyError, TypeError):
             continue
         run = runs.setdefault(run_id, RunSummary(run_id, at, entry.get("process", 0)))
-        # A retried run of the same id starts over.
-        if event == "run_started":
-            run.status, run.message, run.finished_at = "running", "", None
-            run.process = entry.get("process", 0)
         if entry.get("review_week"):
             run.review_week = date.fromisoformat(entry["review_week"])
-        if event == "step_started":
-            run.steps[entry["step"]] = None
-        elif event == "step_finished":
-            run.steps[entry["step"]] = entry["seconds"]
-            run.details[entry["step"]] = entry.get("details", {})
+        if event == "run_started":
+            _start_again(run, entry)
+        elif event.startswith("step_"):
+            _note_step(run, event, at, entry)
         elif event == "run_finished":
             run.status, run.finished_at = "done", at
         elif event == "run_failed":
             run.status, run.finished_at, run.message = "failed", at, entry["message"]
+            if entry.get("step"):
+                _note_step(run, event, at, entry)
         elif event == "published":
             run.published = True
             run.shown_week = entry.get("shown_week", "")
@@ -106,31 +188,65 @@ def read_runs(path: Path) -> list[RunSummary]:
     return list(runs.values())
 
 
+def _start_again(run: RunSummary, entry: dict[str, Any]) -> None:
+    """A retried run, and each task of a scheduler's, comes again under the same id."""
+    run.status, run.message, run.finished_at = "running", "", None
+    run.process = entry.get("process", 0)
+    run.command = entry.get("command", "")
+    run.versions = entry.get("versions", {})
+    run.git_commit = entry.get("git_commit")
+
+
+def _note_step(run: RunSummary, event: str, at: datetime, entry: dict[str, Any]) -> None:
+    name, known = entry["step"], run.done_by_step.get(entry["step"])
+    # One that was refused at its door has a failure and no start.
+    if event == "step_started" or known is None or known.status != "running":
+        tries = 1 if known is None else known.tries + 1
+        run.done_by_step.pop(name, None)
+        run.done_by_step[name] = StepSummary(name, at, entry.get("process", 0), tries)
+    if event != "step_started":
+        run.done_by_step[name].end("done" if event == "step_finished" else "failed", at, entry)
+
+
 def runs_table(runs: list[RunSummary]) -> pandas.DataFrame:
-    """ops.runs: one row per run."""
+    """ops.runs: one row per run and step, of its last try."""
     # Imported here: `vitals status` reads the log and needs no DataFrame.
     import pandas
 
-    return pandas.DataFrame(
+    rows = [
         {
-            "run_id": [run.run_id for run in runs],
-            "review_week": pandas.Series([run.review_week for run in runs], dtype="object"),
-            "status": [run.status for run in runs],
-            "started_at": pandas.to_datetime([run.started_at.replace(tzinfo=None) for run in runs]).astype(
-                "datetime64[us]"
-            ),
-            "finished_at": pandas.to_datetime(
-                pandas.Series(
-                    [run.finished_at.replace(tzinfo=None) if run.finished_at else None for run in runs],
-                    dtype="object",
-                )
-            ).astype("datetime64[us]"),
-            "seconds": [float(sum(seconds or 0 for seconds in run.steps.values())) for run in runs],
-            "steps": [",".join(run.steps) for run in runs],
-            "message": [run.message for run in runs],
-            "is_published": [run.published for run in runs],
+            "run_id": run.run_id,
+            "step": step.step,
+            "step_number": number,
+            "review_week": run.review_week,
+            "status": run.state_of(step),
+            "started_at": step.started_at.replace(tzinfo=None),
+            "finished_at": step.finished_at.replace(tzinfo=None) if step.finished_at else None,
+            "seconds": step.seconds,
+            "rows": step.rows,
+            "bytes_read": step.bytes_read,
+            "bytes_written": step.bytes_written,
+            "peak_memory_bytes": step.peak_memory_bytes,
+            "tries": step.tries,
+            "message": step.message,
+            "is_published": run.published,
+            "versions": json.dumps(run.versions, sort_keys=True),
+            "git_commit": run.git_commit,
         }
-    )
+        for run in runs
+        for number, step in enumerate(run.done_by_step.values(), start=1)
+    ]
+    return pandas.DataFrame(rows, columns=list(RUNS_COLUMNS)).astype("object")
+
+
+def _ends_in_a_part(path: Path) -> bool:
+    """Whether a full disk, or a crash, cut the last line off: the next one must not be lost with it."""
+    try:
+        with path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) != b"\n"
+    except OSError:
+        return False
 
 
 def _plain(value: Any) -> Any:

@@ -5,19 +5,26 @@ It opens no database, so it also answers while a run holds the build, or after a
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.lock import Holder, find_holder, moment
 from pipeline.runlog import RunSummary, read_runs
 from pipeline.workspace import Workspace
 
+# With the lines above and below, one screen of 24 lines.
 RUNS_SHOWN = 8
+# Letters from which on every step is shown with its seconds.
+WIDE_SCREEN = 140
 
 
 def show_status(workspace: Workspace, console: Console) -> None:
     """Print the state of a workspace in one screen."""
     runs = read_runs(workspace.run_log)
+    holder = find_holder(workspace.build_database, workspace.run_log)
     console.print(f"[bold]{workspace.name}[/bold]  {workspace.folder}", highlight=False)
     if not runs:
         console.print(
@@ -26,27 +33,64 @@ def show_status(workspace: Workspace, console: Console) -> None:
             markup=False,
             soft_wrap=True,
         )
+        if holder is not None:
+            _say(console, f"lock: {holder}")
         return
-    console.print(_release_line(workspace, runs), markup=False, soft_wrap=True, highlight=False)
-    console.print(_load_line(runs), markup=False, soft_wrap=True, highlight=False)
+    _say(console, _release_line(workspace, runs))
+    _say(console, _load_line(runs))
+    _say(console, _under_way_line(runs))
+    _say(console, _lock_line(holder))
+    console.print(_table_of(runs[-RUNS_SHOWN:], is_wide=console.width >= WIDE_SCREEN))
+    if runs[-1].state in ("failed", "died"):
+        _say(console, f"why {runs[-1].run_id} failed: {_why(runs[-1])}")
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True, highlight=False)
+
+
+def _table_of(runs: list[RunSummary], *, is_wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     # A scheduler's ids are long; the name of the last release stands whole above.
     table.add_column("run", no_wrap=True, max_width=28)
     table.add_column("week", no_wrap=True)
     table.add_column("state", no_wrap=True, min_width=7)
     table.add_column("seconds", no_wrap=True, min_width=7)
-    table.add_column("steps", min_width=20)
-    for run in reversed(runs[-RUNS_SHOWN:]):
+    table.add_column("memory", no_wrap=True, min_width=6)
+    table.add_column("steps", no_wrap=not is_wide)
+    for run in reversed(runs):
         seconds = sum(value or 0 for value in run.steps.values())
         table.add_row(
-            Text(run.run_id), str(run.review_week or ""), _state(run), f"{seconds:.1f}", _steps(run)
+            Text(run.run_id),
+            str(run.review_week or ""),
+            run.state,
+            f"{seconds:.1f}",
+            _memory(run),
+            _steps(run, each_with_seconds=is_wide),
         )
-    console.print(table)
-    failed = next((run for run in reversed(runs) if _state(run) in ("failed", "died")), None)
-    if failed is not None and failed is runs[-1]:
-        console.print(
-            f"why {failed.run_id} failed: {_why(failed)}", markup=False, soft_wrap=True, highlight=False
-        )
+    return table
+
+
+def _memory(run: RunSummary) -> str:
+    peaks = [step.peak_memory_bytes for step in run.done_by_step.values() if step.peak_memory_bytes]
+    return f"{max(peaks) / 1e9:.1f} GB" if peaks else ""
+
+
+def _under_way_line(runs: list[RunSummary]) -> str:
+    """What works at this moment, and since when; the newest, where a second one waits to be refused."""
+    working = [run for run in runs if run.state == "running"]
+    if not working:
+        return "under way: nothing"
+    run = working[-1]
+    step = run.step_under_way
+    doing = f"run {run.run_id}" if step is None else f"step {step.step} of run {run.run_id}"
+    since = run.started_at if step is None else step.started_at
+    seconds = (datetime.now(UTC) - since).total_seconds()
+    return f"under way: {doing} since {moment(since)} ({seconds:,.0f} s), process {run.process}"
+
+
+def _lock_line(holder: Holder | None) -> str:
+    return "lock: free" if holder is None else f"lock: {holder}"
 
 
 def _release_line(workspace: Workspace, runs: list[RunSummary]) -> str:
@@ -73,16 +117,16 @@ def _load_line(runs: list[RunSummary]) -> str:
     )
 
 
-def _state(run: RunSummary) -> str:
-    if run.status == "running" and not run.is_alive():
-        return "died"
-    return run.status
-
-
-def _steps(run: RunSummary) -> str:
-    return " ".join(
-        f"{step} {seconds:.1f}" if seconds is not None else f"{step} …" for step, seconds in run.steps.items()
-    )
+def _steps(run: RunSummary, *, each_with_seconds: bool) -> str:
+    """On a narrow screen only from where to where, so that a run takes one line."""
+    if each_with_seconds:
+        return " ".join(
+            f"{step} {seconds:.1f}" if seconds is not None else f"{step} …"
+            for step, seconds in run.steps.items()
+        )
+    done = [step for step, seconds in run.steps.items() if seconds is not None]
+    parts = [done[0] if len(done) == 1 else f"{done[0]}–{done[-1]}"] if done else []
+    return ", ".join(parts + [f"{step} …" for step, seconds in run.steps.items() if seconds is None])
 
 
 def _why(run: RunSummary) -> str:

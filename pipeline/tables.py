@@ -43,6 +43,8 @@ create table if not exists ops.built_weeks (review_week date, through_load_id bi
 create table if not exists ops.reviewed_weeks (review_week date);
 -- Steps whose promises hold: a later step asks here whether the one before it is finished.
 create table if not exists ops.finished_steps (step varchar, review_week date, run_id varchar);
+-- Up to which load the promises of raw were checked: one row, none before the first load.
+create table if not exists ops.checked_loads (through_load_id bigint);
 -- With which settings, catalogues and models a week was published last: whether that still stands.
 create table if not exists ops.published_with (review_week date, settings_hash varchar);
 -- What raw and features were built with; a difference forces a rebuild.

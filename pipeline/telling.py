@@ -103,4 +103,5 @@ def report_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     for team, rows in teams.items():
         (folder / "lists" / f"{team}.csv").write_text(list_csv(rows), encoding="utf-8", newline="")
     display.summary = f"page of {len(page) / 1e6:.1f} MB, {len(teams)} lists"
-    return {"page_bytes": len(page), "lists": len(teams)}
+    listed = sum(len(rows) for rows in teams.values())
+    return {"rows": listed, "page_bytes": len(page), "lists": len(teams)}

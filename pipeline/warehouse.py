@@ -7,7 +7,7 @@ of them open it with the default configuration and the settings below are set on
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from pipeline.errors import VitalsError
+from pipeline.lock import holder_of
 from pipeline.processes import is_alive
+from pipeline.runlog import RUN_LOG_NAME
 from pipeline.settings import Warehouse as WarehouseSettings
 
 if TYPE_CHECKING:
@@ -50,8 +52,8 @@ class Warehouse:
         except duckdb.Error as error:
             if isinstance(error, duckdb.IOException) and "lock" in str(error).lower():
                 raise VitalsError(
-                    f"{path} is locked by another process{_holder(str(error))}: wait until it has ended, "
-                    "or stop it, and run the command again."
+                    f"{path} is locked by another process{_holder(str(error), path)}. Wait until it has "
+                    "ended, or stop it, and run the command again."
                 ) from None
             raise VitalsError(
                 f"{path} cannot be opened: {_first_line(error)} Move the file away and run `vitals run`: "
@@ -73,6 +75,14 @@ class Warehouse:
         self.close()
 
     def close(self) -> None:
+        """Bring what is in the log of changes into the file, and close.
+
+        dbt and the gate keep connections of their own until the process ends; until then the engine would
+        leave the log beside the file, and a process that is ended hard would leave it for good.
+        """
+        # What a full disk keeps from the file stays in the log, which the next opening applies.
+        with suppress(duckdb.Error):
+            self.connection.execute("checkpoint")
         self.connection.close()
 
     def run(self, sql: str, parameters: Parameters = None) -> None:
@@ -214,11 +224,11 @@ def open_published(path: Path, settings: WarehouseSettings, spill_folder: Path) 
     return connection
 
 
-def _holder(message: str) -> str:
-    # DuckDB says "... held in /path/python (PID 123)": the number is what helps.
+def _holder(message: str, path: Path) -> str:
+    # DuckDB says "... held in /path/python (PID 123)": the number leads to the rest.
     _, _, rest = message.partition("PID ")
     number = rest.split(")")[0].strip()
-    return f" (process {number})" if number.isdigit() else ""
+    return f" ({holder_of(int(number), path.with_name(RUN_LOG_NAME))})" if number.isdigit() else ""
 
 
 def _first_line(error: Exception) -> str:

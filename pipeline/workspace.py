@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.errors import UsageError
+from pipeline.runlog import RUN_LOG_NAME
 from pipeline.settings import REVIEW_FILE, Settings, read_settings
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
@@ -46,7 +47,7 @@ class Workspace:
 
     @property
     def run_log(self) -> Path:
-        return self.build / "runs.jsonl"
+        return self.build / RUN_LOG_NAME
 
     @property
     def models(self) -> Path:

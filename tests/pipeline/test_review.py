@@ -14,7 +14,10 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
+from pipeline.load import load_landing
 from pipeline.review import STEPS
+from pipeline.warehouse import Warehouse
+from pipeline.workspace import Workspace
 from tests.business import Business, copy_business, copy_workspace, run_log
 
 
@@ -67,6 +70,7 @@ def test_a_review_writes_only_where_its_data_lies(reviewed: Business) -> None:
         "truth",
         "build",
         "history",
+        "metrics",
         "serving",
     }
     assert {path.name for path in (reviewed.data / "build").iterdir()} == {
@@ -304,6 +308,44 @@ def test_an_unreadable_file_publishes_nothing(reviewed: Business, tmp_path: Path
     mended = broken.vitals("run", VITALS_RUN_ID="mended")
     assert mended.code == 0, mended.said
     assert broken.current.resolve().name == "mended"
+
+
+def load_as_a_killed_run_does(business: Business) -> None:
+    """New files are in raw, and the run ended before they were checked."""
+    workspace = Workspace(business.folder, business.data)
+    with Warehouse(workspace.build_database, workspace.settings.warehouse) as warehouse:
+        load_landing(warehouse, workspace)
+
+
+def test_what_a_killed_run_loaded_is_checked_by_the_next(reviewed: Business, tmp_path: Path) -> None:
+    killed = copy_business(reviewed, tmp_path / "demo")
+    raw_before = killed.fingerprints("raw")
+    wrong = killed.landing / "events-2099-01-01.jsonl"
+    wrong.write_text("{not json\n" * 50, encoding="utf-8")
+    load_as_a_killed_run_does(killed)
+    assert killed.fingerprints("raw") != raw_before
+    refused = killed.vitals("load")
+    assert refused.code == 1
+    assert "50 rows, such as events-2099-01-01.jsonl, line 1" in refused.said
+    assert killed.fingerprints("raw") == raw_before
+    wrong.unlink()
+    assert killed.vitals("load").code == 0
+
+
+def test_what_a_killed_run_loaded_makes_later_steps_wait(reviewed: Business, tmp_path: Path) -> None:
+    killed = copy_business(reviewed, tmp_path / "demo")
+    newest = sorted(killed.landing.glob("*.jsonl"))[-1]
+    fresh = [line.replace('"messageId":"', '"messageId":"more-') for line in _sound_lines(newest, 5)]
+    (killed.landing / "more.jsonl").write_text("\n".join(fresh) + "\n", encoding="utf-8")
+    load_as_a_killed_run_does(killed)
+    loaded = killed.vitals("load")
+    assert loaded.code == 0, loaded.said
+    assert "1 files that an earlier run loaded and did not come to check are checked now" in loaded.said
+    refused = killed.vitals("run", "--from", "marts")
+    assert refused.code == 1
+    assert "vitals score" in refused.said
+    # Once is enough.
+    assert "earlier run" not in killed.vitals("load").said
 
 
 def test_bad_lines_are_kept_apart_and_the_rest_is_loaded(reviewed: Business, tmp_path: Path) -> None:

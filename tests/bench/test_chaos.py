@@ -1,0 +1,149 @@
+"""The harness of faults finds what is planted, plans what it says, and runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from bench.chaos import FAULTS, command_line, results_of_kills
+from bench.chaos_comparison import difference
+from bench.chaos_kills import Killed, planned_kills
+from bench.chaos_readers import Readers, Seen, signature_of
+from bench.record import PROJECT_FOLDER
+from pipeline.review import STEPS
+
+
+def database(path: Path, *statements: str) -> Path:
+    with duckdb.connect(str(path)) as connection:
+        for statement in (
+            "create schema raw",
+            "create table raw.events as select range as event_id, 7 as load_id from range(100)",
+            *statements,
+        ):
+            connection.execute(statement)
+    return path
+
+
+def release(folder: Path, rows: int) -> Path:
+    (folder / "lists").mkdir(parents=True)
+    (folder / "report").mkdir()
+    (folder / "lists" / "sales.csv").write_text(f"rows\n{rows}\n", encoding="utf-8")
+    (folder / "report" / "index.html").write_text("<html>" + " " * 99 + "</html>\n", encoding="utf-8")
+    with duckdb.connect(str(folder / "warehouse.duckdb")) as connection:
+        connection.execute("create schema marts")
+        connection.execute(f"create table marts.customers as select range as id from range({rows})")
+    return folder
+
+
+def test_equal_builds_differ_in_nothing_whatever_the_order_and_the_load(tmp_path: Path) -> None:
+    one = database(tmp_path / "one.duckdb")
+    other = database(
+        tmp_path / "other.duckdb",
+        "create or replace table raw.events as select 99 - range as event_id, 8 as load_id from range(100)",
+    )
+    assert difference(one, other).is_none
+
+
+def test_lost_and_doubled_rows_are_counted(tmp_path: Path) -> None:
+    one = database(tmp_path / "one.duckdb", "create table raw.loads as select 1 as bytes")
+    other = database(
+        tmp_path / "other.duckdb",
+        "insert into raw.events select * from raw.events where event_id < 3",
+        "delete from raw.events where event_id > 97",
+        "create schema marts",
+        "create table marts.late as select 1 as one",
+    )
+    found = difference(one, other)
+    assert found.lost == {"raw.events": 2, "raw.loads": 1}
+    assert found.doubled == {"raw.events": 3, "marts.late": 1}
+
+
+def test_kills_are_the_same_for_a_seed_and_meet_every_step() -> None:
+    planned = planned_kills(200, 7)
+    assert planned == planned_kills(200, 7) != planned_kills(200, 8)
+    assert set(Counter(each.step for each in planned)) == set(STEPS)
+    assert min(Counter(each.step for each in planned).values()) >= 200 // len(STEPS)
+    from_each_start = Counter((each.start, each.step) for each in planned)
+    assert len(from_each_start) == 2 * len(STEPS)
+    assert all(0 <= each.share < 1 for each in planned)
+
+
+def test_kills_that_lose_or_double_rows_do_not_hold() -> None:
+    (planned,) = planned_kills(1, 7)
+    good = Killed(planned, "load", 10, release_is_equal=True)
+    bad = Killed(planned, "load", 0, lost={"raw.events": 2}, doubled={"raw.loads": 1})
+    failed = Killed(planned, "load", 0, failure="exit code 1: it could not")
+    results = {each.name: each for each in results_of_kills([good, bad, failed], Seen(queries=9, torn=1))}
+    assert results["kills"].value == 3
+    assert (results["rows_lost"].value, results["rows_doubled"].value) == (2, 1)
+    assert results["releases_that_differ"].value == 2
+    assert results["runs_after_a_kill_that_failed"].value == 1
+    judged = ("rows_lost", "rows_doubled", "torn_reads_among_kills", "runs_after_a_kill_that_failed")
+    assert not any(results[name].holds for name in judged)
+    whole = {each.name: each for each in results_of_kills([good], Seen(queries=9))}
+    assert all(whole[name].holds for name in judged)
+
+
+def test_readers_tell_whole_releases_from_torn_ones(tmp_path: Path) -> None:
+    first, second = release(tmp_path / "first", 5), release(tmp_path / "second", 6)
+    whole = {signature_of(first), signature_of(second)}
+    assert len(whole) == 2
+    watching = Readers(2, [first, second], whole)
+    watching.start()
+    watching.wait_for(5)
+    seen = watching.stop()
+    assert (seen.torn, seen.errors) == (0, 0)
+    assert seen.releases == {"first", "second"}
+    assert seen.fewest_queries >= 5
+    # The tables of one with the lists of the other; then no tables at all.
+    shutil.copyfile(second / "lists" / "sales.csv", first / "lists" / "sales.csv")
+    (second / "warehouse.duckdb").unlink()
+    watching = Readers(1, [first, second], whole)
+    watching.start()
+    watching.wait_for(4)
+    seen = watching.stop()
+    assert seen.torn > 0
+    assert seen.errors > 0
+    assert seen.example
+
+
+def test_every_fault_has_its_row_on_the_page() -> None:
+    page = (PROJECT_FOLDER / "docs" / "faults.md").read_text(encoding="utf-8")
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    # Kills and readers have rows of their own; cut and overwritten files share one.
+    assert len(rows) - 2 == len(FAULTS) - 1 + 2
+
+
+@pytest.mark.slow
+def test_a_few_kills_and_publications_lose_nothing(tmp_path: Path) -> None:
+    results = tmp_path / "chaos.json"
+    amounts = ("--kills", "3", "--publishes", "3", "--queries", "20", "--readers", "4", "--worlds", "1")
+    others = ("--faults", "two_reviews_at_once", "--results", str(results))
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.chaos", *amounts, *others],
+        cwd=PROJECT_FOLDER,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    written = {each["name"]: each for each in json.loads(results.read_text(encoding="utf-8"))["results"]}
+    assert written["kills"]["value"] == 3
+    assert not [name for name, each in written.items() if each["holds"] is False]
+    assert written["control_torn_publications_seen"]["value"] > 0
+
+
+def test_the_command_of_the_page_is_understood() -> None:
+    page = (PROJECT_FOLDER / "docs" / "faults.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^\$ \S+python -m bench\.chaos (.*)$", page, re.MULTILINE)
+    asked = command_line().parse_args(shlex.split(line))
+    assert (asked.kills, asked.seed, asked.publishes, asked.queries) == (20, 3, 10, 100)

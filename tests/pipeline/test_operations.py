@@ -1,0 +1,269 @@
+"""What the operator sees: ops.runs, status, the lock, logs as JSON lines, metrics and lineage."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipeline.lineage import READ_AND_WRITTEN
+from pipeline.metrics import METRICS, metrics_text, samples_of, write_metrics
+from pipeline.review import STEPS
+from pipeline.runlog import RUNS_COLUMNS, RunLog, read_runs, runs_table
+from pipeline.workspace import PROJECT_FOLDER, Workspace
+from tests.business import Business, copy_business, run_log
+
+PAGE = (PROJECT_FOLDER / "docs" / "operations.md").read_text(encoding="utf-8")
+SAMPLE = re.compile(r'^(\w+)\{((?:\w+="[^"]*",?)+)\} (\S+)$')
+
+
+def metrics_of(business: Business) -> dict[tuple[str, str], float]:
+    """Values by name and labels, as a collector reads them."""
+    text = (business.data / "metrics" / "vitals.prom").read_text(encoding="utf-8")
+    samples = [line for line in text.splitlines() if not line.startswith("#")]
+    found = {}
+    for line in samples:
+        match = SAMPLE.match(line)
+        assert match, line
+        found[match[1], match[2]] = float(match[3])
+    return found
+
+
+def test_ops_runs_has_a_row_per_run_and_step(reviewed: Business) -> None:
+    rows = reviewed.published(
+        "select step, step_number, status, tries, is_published from ops.runs where run_id = 'first'"
+        " order by step_number"
+    )
+    assert rows == [(step, number, "done", 1, True) for number, step in enumerate(STEPS, start=1)]
+    assert reviewed.published(
+        "select column_name, lower(data_type) from information_schema.columns"
+        " where table_schema = 'ops' and table_name = 'runs' order by ordinal_position"
+    ) == list(RUNS_COLUMNS.items())
+    described = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
+    assert set(RUNS_COLUMNS) <= described
+
+
+def test_ops_runs_says_what_each_step_took(reviewed: Business) -> None:
+    for step, seconds, rows, read, written, peak, versions, started, finished in reviewed.published(
+        "select step, seconds, rows, bytes_read, bytes_written, peak_memory_bytes, versions,"
+        " started_at, finished_at from ops.runs where run_id = 'first'"
+    ):
+        assert seconds > 0, step
+        assert started < finished, step
+        assert read > 0, step
+        assert written > 0, step
+        assert 50e6 < peak < 8e9, step
+        assert json.loads(versions)["duckdb"] == duckdb.__version__
+        # How many rows are published is known only after this table is.
+        assert (rows is None) == (step == "publish"), step
+    loaded = reviewed.published("select rows from ops.runs where run_id = 'first' and step = 'load'")[0][0]
+    assert loaded == reviewed.built("select count(*) from raw.events")[0][0]
+
+
+def test_a_failed_step_says_so_in_ops_runs_of_the_next_release(reviewed: Business, tmp_path: Path) -> None:
+    business = copy_business(reviewed, tmp_path / "demo")
+    wrong = business.landing / "events-2099-01-01.jsonl"
+    wrong.write_text("{not json\n" * 50, encoding="utf-8")
+    assert business.vitals("load", VITALS_RUN_ID="broken").code == 1
+    metrics = metrics_of(business)
+    assert metrics["vitals_run_succeeded", 'workspace="demo"'] == 0
+    assert metrics["vitals_runs_total", 'workspace="demo",status="failed"'] == 1
+    wrong.unlink()
+    assert business.vitals("publish", VITALS_RUN_ID="mended").code == 0
+    ((status, message, published),) = business.published(
+        "select status, message, is_published from ops.runs where run_id = 'broken' and step = 'load'"
+    )
+    assert status == "failed"
+    assert "50 rows, such as events-2099-01-01.jsonl" in message
+    assert not published
+    assert metrics_of(business)["vitals_run_succeeded", 'workspace="demo"'] == 1
+
+
+def test_a_step_that_is_refused_at_its_door_has_a_row(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    log = RunLog(path, "one")
+    log.write("run_started", steps=["features"])
+    log.write_failure("features needs the step load", "features", seconds=0.1)
+    log.write("run_started", steps=["load"])
+    log.write("step_started", step="load", review_week=None)
+    log.write("step_finished", step="load", review_week=None, seconds=2.5, details={"rows": 7})
+    log.write("step_started", step="features", review_week="2025-01-06")
+    (run,) = read_runs(path)
+    table = runs_table([run]).set_index("step")
+    assert list(table.index) == ["load", "features"]
+    assert list(table["tries"]) == [1, 2]
+    assert list(table["status"]) == ["done", "running"]
+    assert table.loc["load", "rows"] == 7
+    assert run.steps == {"load": 2.5, "features": None}
+    assert run.step_under_way is run.done_by_step["features"]
+
+
+def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    path.write_text('{"at": "2025-01-01T00:00:00+00:00", "run_id": "cut", "ev', encoding="utf-8")
+    RunLog(path, "whole").write("run_started")
+    assert [run.run_id for run in read_runs(path)] == ["whole"]
+
+
+def test_the_lock_and_status_say_who_holds_it_and_since_when(reviewed: Business, tmp_path: Path) -> None:
+    held = copy_business(reviewed, tmp_path / "demo")
+    with duckdb.connect(str(held.data / "build" / "build.duckdb")):
+        # Without a word in the run log: the process and its command.
+        assert f"process {os.getpid()}, `" in held.vitals("load").said
+        log = RunLog(held.data / "build" / "runs.jsonl", "long")
+        log.write("run_started", steps=list(STEPS), command="vitals run --workspace demo")
+        log.write("step_started", step="train", review_week="2025-01-06")
+        refused = held.vitals("load", VITALS_RUN_ID="second")
+        status = held.vitals("status")
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    holder = f"process {os.getpid()}, `vitals run --workspace demo`: step train of run long since {today}"
+    assert refused.code == 1
+    assert holder in refused.said
+    assert f"lock: {holder}" in status.said
+    assert f"under way: step train of run long since {today}" in status.said
+    assert len(status.said.splitlines()) <= 24
+    RunLog(held.data / "build" / "runs.jsonl", "long").write("run_finished")
+    after = held.vitals("status")
+    assert "lock: free" in after.said
+    assert "under way: nothing" in after.said
+
+
+def test_a_run_that_died_is_told_from_one_that_works(tmp_path: Path) -> None:
+    path = tmp_path / "runs.jsonl"
+    line = {"at": "2025-01-01T00:00:00+00:00", "run_id": "dead", "process": 2**22 + 1}
+    lines = [line | {"event": "run_started"}, line | {"event": "step_started", "step": "load"}]
+    path.write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
+    (run,) = read_runs(path)
+    assert run.state == "died"
+    assert list(runs_table([run])["status"]) == ["died"]
+
+
+def test_logs_as_json_lines_speak_of_run_week_and_step(reviewed: Business, tmp_path: Path) -> None:
+    business = copy_business(reviewed, tmp_path / "demo")
+    newest = reviewed.published("select max(review_week) from marts.customers")[0][0]
+    done = business.vitals("run", "--from", "report", "--log-format", "json", VITALS_RUN_ID="told")
+    assert done.code == 0, done.said
+    lines = [json.loads(line) for line in done.said.splitlines()]
+    assert all(line["workspace"] == "demo" and line["run_id"] == "told" for line in lines[:-3])
+    assert [line["event"] for line in lines] == [
+        "run_started",
+        *("step_started", "step_finished", "step_started", "published", "step_finished", "run_finished"),
+        *("page", "lists", "warehouse"),
+    ]
+    finished = [line for line in lines if line["event"] == "step_finished"]
+    assert [line["step"] for line in finished] == ["report", "publish"]
+    assert all(line["review_week"] == str(newest) and line["message"] for line in finished)
+    assert {line["level"] for line in lines} == {"info"}
+
+
+def test_a_failure_as_json_lines_is_a_line_of_level_error(reviewed: Business, tmp_path: Path) -> None:
+    business = copy_business(reviewed, tmp_path / "demo")
+    (business.landing / "wrong.jsonl").write_text("{not json\n" * 9, encoding="utf-8")
+    failed = business.vitals("load", VITALS_LOG_FORMAT="json", VITALS_RUN_ID="wrong")
+    assert failed.code == 1
+    told, command = [json.loads(line) for line in failed.said.splitlines()][-2:]
+    assert (told["event"], told["level"], told["step"]) == ("run_failed", "error", "load")
+    assert (command["event"], command["level"], command["exit_code"]) == ("command_failed", "error", 1)
+    assert command["message"] == told["message"]
+    refused = business.vitals("run", "--week", "soon", "--log-format", "json")
+    assert refused.code == 2
+    assert "'soon'" in json.loads(refused.said)["message"]
+
+
+def test_metrics_say_what_was_published_and_what_steps_took(reviewed: Business) -> None:
+    metrics = metrics_of(reviewed)
+    assert {name for name, _ in metrics} <= set(METRICS)
+    (end,) = (value for (name, _), value in metrics.items() if "week_end" in name)
+    newest = reviewed.published("select max(review_week) from marts.customers")[0][0]
+    # Berlin's midnight after the Sunday.
+    assert end - datetime(newest.year, newest.month, newest.day, tzinfo=UTC).timestamp() > 6 * 86_400
+    assert end - datetime(newest.year, newest.month, newest.day, tzinfo=UTC).timestamp() <= 7 * 86_400
+    for step in STEPS:
+        assert metrics["vitals_step_duration_seconds", f'workspace="demo",step="{step}"'] > 0
+        assert metrics["vitals_step_peak_memory_bytes", f'workspace="demo",step="{step}"'] > 50e6
+    events = reviewed.built("select count(*) from raw.events")[0][0]
+    assert metrics["vitals_events_loaded_total", 'workspace="demo"'] == events
+    assert not [path for path in (reviewed.data / "metrics").iterdir() if path.name != "vitals.prom"]
+
+
+def test_every_metric_is_documented_and_no_other() -> None:
+    documented = set(re.findall(r"^\| `(vitals_\w+)` \|", PAGE, re.MULTILINE))
+    assert documented == set(METRICS)
+
+
+def test_the_query_of_the_page_runs(reviewed: Business) -> None:
+    (sql,) = re.findall(r'^\$ vitals query "(.*)"$', PAGE, re.MULTILINE)
+    answer = reviewed.vitals("query", sql, "--format", "csv")
+    assert answer.code == 0, answer.said
+    assert [line.split(",")[0] for line in answer.said.splitlines()] == ["step", *reversed(STEPS)]
+
+
+def test_a_part_that_a_killed_run_left_is_removed(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, tmp_path / "data")
+    RunLog(workspace.run_log, "one").write("run_started")
+    write_metrics(workspace)
+    left = workspace.data / "metrics" / f".vitals.prom.{2**22 + 1}.part"
+    left.touch()
+    write_metrics(workspace)
+    assert [path.name for path in left.parent.iterdir()] == ["vitals.prom"]
+
+
+def test_labels_are_escaped_and_a_workspace_without_runs_has_no_metrics(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, tmp_path / "data")
+    assert samples_of([], workspace) == []
+    RunLog(workspace.run_log, "one").write("run_started", versions={"dbt-core": '1"\\'})
+    text = metrics_text('a"b', samples_of(read_runs(workspace.run_log), workspace))
+    assert 'workspace="a\\"b"' in text
+    assert 'dbt_core="1\\"\\\\"' in text
+    assert text.endswith("\n")
+
+
+def test_lineage_is_written_where_it_is_asked_for(reviewed: Business, tmp_path: Path) -> None:
+    business = copy_business(reviewed, tmp_path / "demo")
+    file = tmp_path / "lineage.jsonl"
+    asked = {"VITALS_OPENLINEAGE_FILE": str(file), "OPENLINEAGE_NAMESPACE": "shop", "VITALS_RUN_ID": "drawn"}
+    assert business.vitals("run", "--from", "report", **asked).code == 0
+    (business.landing / "wrong.jsonl").write_text("{not json\n" * 9, encoding="utf-8")
+    assert business.vitals("load", **asked).code == 1
+    events = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [(each["job"]["name"], each["eventType"]) for each in events] == [
+        ("demo.report", "START"),
+        ("demo.report", "COMPLETE"),
+        ("demo.publish", "START"),
+        ("demo.publish", "COMPLETE"),
+        ("demo.load", "START"),
+        ("demo.load", "FAIL"),
+    ]
+    for event in events:
+        assert event["schemaURL"].startswith("https://openlineage.io/spec/2-0-2/OpenLineage.json")
+        assert event["job"]["namespace"] == "shop"
+        assert event["inputs"]
+        assert event["outputs"]
+        assert datetime.fromisoformat(event["eventTime"]).tzinfo is not None
+    ids = [event["run"]["runId"] for event in events]
+    assert ids[0] == ids[1] != ids[2] == ids[3]
+    assert len({event["run"]["facets"]["parent"]["run"]["runId"] for event in events}) == 1
+    assert "wrong.jsonl" in events[-1]["run"]["facets"]["errorMessage"]["message"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_lineage_names_tables_that_there_are(reviewed: Business, step: str) -> None:
+    tables = {
+        f"{schema}.{table}"
+        for schema, table in reviewed.built("select table_schema, table_name from information_schema.tables")
+    }
+    named = {name for side in READ_AND_WRITTEN[step] for name in side}
+    assert {name for name in named if not name.endswith("/")} <= tables
+    assert all((reviewed.data / name).is_dir() for name in named if name.endswith("/"))
+
+
+def test_the_run_log_names_command_versions_and_no_lineage_unasked(reviewed: Business) -> None:
+    started = next(line for line in run_log(reviewed) if line["event"] == "run_started")
+    assert started["command"].startswith("vitals run --workspace ")
+    assert started["versions"]["vitals"]
+    assert not list(reviewed.folder.rglob("*lineage*"))
