@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     """Load new files. Where what they brought breaks a promise, none of it stays in raw."""
     warehouse = review.warehouse
+    if held := _files_held_out(review):
+        display.summary = held
+        return {
+            "files_loaded": 0,
+            "rows_read": 0,
+            "rows_duplicate": 0,
+            "rows_rejected": 0,
+            "rows_grouped": 0,
+            "events_loaded": 0,
+            "events_late": 0,
+            "checks": 0,
+        }
     _forget_if_loaded_otherwise(review, display)
     report = load_landing(warehouse, review.workspace, display.update)
     for notice in report.notices:
@@ -61,6 +73,17 @@ def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         "events_late": report.events_late,
         "checks": checks,
     }
+
+
+def _files_held_out(review: Review) -> str:
+    """Why nothing may be loaded now, in a sentence; empty where files may be loaded."""
+    other = review.other_review_under_way()
+    if other is None:
+        return ""
+    return (
+        f"nothing is loaded now: {other.in_words()} and reads the first {other.through_load_id:,} files; "
+        "`vitals load` loads what landed since once it is published."
+    )
 
 
 def _commonest_reasons(warehouse: Warehouse, load_ids: tuple[int, ...]) -> str:
