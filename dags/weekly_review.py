@@ -5,7 +5,7 @@ midnight, publish its tables, lists and page. The steps are those of `vitals run
 
 - **Which week**: the parameter `week`, any day of it; else the last whole week of the run's data interval;
   else (a run without a logical date) the last week whose Sunday has an event.
-- **Waiting**: `load` looks every ten minutes whether the data of the week is complete, and goes on when it is
+- **Waiting**: `load` looks every two minutes whether the data of the week is complete, and goes on when it is
   or when the deadline of `[waiting]` in review.toml has passed. Its last line says which of the two it was.
 - **What it reads**: what was loaded when `load` ended. Files that land later wait until it is published.
 - **A week that stands published**, with the events, settings and models of now, is not published again:
@@ -92,7 +92,7 @@ class VitalsStep(BaseSensorOperator):
     template_fields = ("env",)
 
     def __init__(self, *, env: dict[str, str], **options: object) -> None:
-        super().__init__(mode="reschedule", poke_interval=600, timeout=timedelta(days=7), **options)
+        super().__init__(mode="reschedule", poke_interval=120, timeout=timedelta(days=7), **options)
         self.env = env
         self.hook = SubprocessHook()
 
@@ -154,7 +154,9 @@ with DAG(
     # Before any data. Nothing is caught up by itself; a backfill may go back this far.
     start_date=datetime(2000, 1, 3, tzinfo=ZoneInfo(TIME_ZONE)),
     catchup=False,
-    max_active_runs=1,
+    # More than one, so that a review that waits for its week does not keep others from theirs. Two at once
+    # are none: `vitals load --for-review` lets one begin, and the next when that is published.
+    max_active_runs=3,
     dagrun_timeout=timedelta(days=6),
     deadline=DeadlineAlert(
         reference=DeadlineReference.DAGRUN_QUEUED_AT,

@@ -1,4 +1,4 @@
-"""A review that a scheduler runs step by step: it waits, says so, and reads only what was there at its begin."""
+"""A review that a scheduler runs step by step waits, says so, and reads only what was there when it began."""
 
 from __future__ import annotations
 

@@ -1,0 +1,223 @@
+"""A running Airflow on loopback, worked through its REST API: reviews to success, to failure, and twice."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.review import STEPS
+from tests.business import Business, copy_workspace
+
+pytestmark = pytest.mark.slow
+
+BIN = Path(sys.executable).parent
+ENDED = ("success", "failed")
+
+
+@dataclass
+class Running:
+    """A started Airflow and a token to work it."""
+
+    address: str
+    token: str = field(default="", repr=False)
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        request = urllib.request.Request(  # noqa: S310 the address is this machine's
+            f"{self.address}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def trigger(self, dag: str, **params: Any) -> str:
+        body = {"logical_date": None, "conf": params}
+        return self.ask("POST", f"/api/v2/dags/{dag}/dagRuns", body)["dag_run_id"]
+
+    def unpause(self, dag: str) -> None:
+        self.ask("PATCH", f"/api/v2/dags/{dag}", {"is_paused": False})
+
+    def wait_for(self, dag: str, run_id: str, seconds: float = 420) -> str:
+        """The state in which a run ended."""
+        ends_at = time.monotonic() + seconds
+        state = ""
+        while time.monotonic() < ends_at:
+            state = self.ask("GET", f"/api/v2/dags/{dag}/dagRuns/{run_id}")["state"]
+            if state in ENDED:
+                return state
+            time.sleep(1)
+        return f"{state} after {seconds} seconds"
+
+    def tasks(self, dag: str, run_id: str) -> dict[str, str]:
+        found = self.ask("GET", f"/api/v2/dags/{dag}/dagRuns/{run_id}/taskInstances")
+        return {task["task_id"]: task["state"] for task in found["task_instances"]}
+
+    def log(self, dag: str, run_id: str, task: str, number: int = 1) -> str:
+        path = f"/api/v2/dags/{dag}/dagRuns/{run_id}/taskInstances/{task}/logs/{number}"
+        return json.dumps(self.ask("GET", path), ensure_ascii=False)
+
+
+def free_port() -> int:
+    with closing(socket.socket()) as listening:
+        listening.bind(("127.0.0.1", 0))
+        return listening.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def business(tmp_path_factory: pytest.TempPathFactory) -> Business:
+    made = copy_workspace(tmp_path_factory.mktemp("running") / "world")
+    simulated = made.vitals("simulate", "--customers", "250", "--weeks", "30")
+    assert simulated.code == 0, simulated.said
+    return made
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    airflow_environment: dict[str, str], business: Business, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """`airflow standalone` as docs/airflow.md says, with the retries of the DAGs at once."""
+    port = free_port()
+    environment = airflow_environment | {
+        "VITALS_WORKSPACE": str(business.folder),
+        "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+    }
+    for arguments in (("db", "migrate"), ("pools", "set", "vitals_warehouse", "1", "one writer")):
+        done = subprocess.run(
+            [BIN / "airflow", *arguments], env=environment, capture_output=True, text=True, timeout=300
+        )
+        assert done.returncode == 0, done.stderr
+    said = tmp_path_factory.mktemp("log") / "standalone.log"
+    with said.open("w") as log:
+        process = subprocess.Popen(
+            [BIN / "airflow", "standalone"], env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        yield started(f"http://127.0.0.1:{port}", Path(environment["AIRFLOW_HOME"]), said)
+    finally:
+        # It ends its own processes on an interrupt.
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def started(address: str, home: Path, said: Path) -> Running:
+    running = Running(address)
+    passwords = home / "simple_auth_manager_passwords.json.generated"
+    ends_at = time.monotonic() + 240
+    while time.monotonic() < ends_at:
+        try:
+            if not running.token:
+                password = json.loads(passwords.read_text(encoding="utf-8"))["admin"]
+                login = {"username": "admin", "password": password}
+                running.token = running.ask("POST", "/auth/token", login)["access_token"]
+            health = running.ask("GET", "/api/v2/monitor/health")
+            running.ask("GET", "/api/v2/dags/weekly_review")
+            running.ask("GET", "/api/v2/dags/load_events")
+            if health["scheduler"]["status"] == "healthy":
+                return running
+        except (OSError, ValueError, KeyError):
+            # Not listening yet, or the DAGs are not read yet.
+            pass
+        time.sleep(1)
+    raise AssertionError(said.read_text(encoding="utf-8", errors="replace")[-4000:])
+
+
+@pytest.fixture(scope="module")
+def first_review(airflow: Running) -> str:
+    """The DAG run of a first review, triggered through the API."""
+    # Not scheduled yet: the schedule is looked at by a test of its own.
+    run_id = airflow.trigger("weekly_review")
+    airflow.unpause("weekly_review")
+    began = time.monotonic()
+    state = airflow.wait_for("weekly_review", run_id)
+    assert state == "success", airflow.tasks("weekly_review", run_id)
+    print(f"from trigger to success: {time.monotonic() - began:.0f} s")
+    return run_id
+
+
+def test_a_review_is_triggered_to_success(airflow: Running, business: Business, first_review: str) -> None:
+    assert airflow.tasks("weekly_review", first_review) == dict.fromkeys(STEPS, "success")
+    assert (business.current / "report" / "index.html").is_file()
+    assert "is complete" in airflow.log("weekly_review", first_review, "load")
+
+
+def test_a_manual_run_does_not_disturb_the_schedule(airflow: Running, first_review: str) -> None:
+    runs = airflow.ask("GET", "/api/v2/dags/weekly_review/dagRuns")["dag_runs"]
+    scheduled = [run for run in runs if run["run_type"] == "scheduled"]
+    assert len(scheduled) == 1
+    following = airflow.ask("GET", "/api/v2/dags/weekly_review")["next_dagrun_data_interval_start"]
+    assert following == scheduled[0]["data_interval_end"]
+
+
+def test_two_runs_of_one_week_publish_once(airflow: Running, business: Business, first_review: str) -> None:
+    released = business.current.resolve()
+    run_id = airflow.trigger("weekly_review", week=published_week(business))
+    assert airflow.wait_for("weekly_review", run_id) == "success"
+    assert airflow.tasks("weekly_review", run_id) == dict.fromkeys(STEPS, "skipped")
+    assert "nothing is published twice" in airflow.log("weekly_review", run_id, "load")
+    assert business.current.resolve() == released
+
+
+def test_one_step_of_one_week_is_run_again(airflow: Running, business: Business, first_review: str) -> None:
+    released = business.current.resolve()
+    run_id = airflow.trigger("weekly_review", week=published_week(business), step="report")
+    assert airflow.wait_for("weekly_review", run_id) == "success"
+    assert airflow.tasks("weekly_review", run_id) == dict.fromkeys(STEPS, "skipped") | {"report": "success"}
+    assert business.current.resolve() == released
+
+
+def test_a_run_that_fails_publishes_nothing_and_says_why(
+    airflow: Running, business: Business, first_review: str
+) -> None:
+    released = business.current.resolve()
+    catalogue = business.folder / "events.csv"
+    good = catalogue.read_bytes()
+    catalogue.write_bytes(good + b"neither,enough\n")
+    try:
+        run_id = airflow.trigger("weekly_review", week=published_week(business), again=True)
+        assert airflow.wait_for("weekly_review", run_id) == "failed"
+    finally:
+        catalogue.write_bytes(good)
+    first, *others = STEPS
+    assert airflow.tasks("weekly_review", run_id) == {first: "failed"} | dict.fromkeys(
+        others, "upstream_failed"
+    )
+    assert business.current.resolve() == released
+    said = airflow.log("weekly_review", run_id, first, number=3)
+    assert "The review failed at load: vitals: " in said
+    assert str(catalogue) in said
+
+
+def test_hourly_loading_is_skipped_where_nothing_is_new(
+    airflow: Running, business: Business, first_review: str
+) -> None:
+    airflow.unpause("load_events")
+    run_id = airflow.trigger("load_events")
+    assert airflow.wait_for("load_events", run_id) == "success"
+    assert airflow.tasks("load_events", run_id) == {"load": "skipped"}
+
+
+def published_week(business: Business) -> str:
+    return str(business.published("select max(review_week) from marts.customer_weeks")[0][0])
