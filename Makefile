@@ -13,7 +13,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export SCARF_ANALYTICS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup review complete-journey test test-slow bench truth pictures lint format lock clean
+.PHONY: help setup review complete-journey test test-slow up down bench truth pictures lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1: \2/'
@@ -56,6 +56,12 @@ test: lint ## set-up, lint and all fast tests
 
 test-slow: setup ## what needs a running Airflow or long runs
 	$(BIN)/pytest -m slow
+
+up: setup ## start Airflow with its metadata in a local Postgres, on loopback (AIRFLOW_PORT, 8080)
+	@$(BIN)/python -m pipeline.service up
+
+down: setup ## end what `make up` started
+	@$(BIN)/python -m pipeline.service down
 
 bench: setup ## measure what a world and its reviews cost (some minutes; with `LARGE=1` also 100 million events)
 	$(BIN)/python -m bench.simulation $(if $(LARGE),--large)
