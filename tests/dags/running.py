@@ -49,6 +49,18 @@ class Running:
             time.sleep(1)
         return f"{state} after {seconds} seconds"
 
+    def wait_for_backfill(self, dag: str, number: int, weeks: int, seconds: float = 420) -> dict[str, str]:
+        """The states in which the runs of a backfill ended, by their ids, in the order of their dates."""
+        ends_at = time.monotonic() + seconds
+        runs: dict[str, str] = {}
+        while time.monotonic() < ends_at:
+            found = self.ask("GET", f"/api/v2/dags/{dag}/dagRuns?run_type=backfill&order_by=logical_date")
+            runs = {run["dag_run_id"]: run["state"] for run in found["dag_runs"]}
+            if len(runs) == weeks and set(runs.values()) <= set(ENDED):
+                return runs
+            time.sleep(1)
+        raise AssertionError(f"backfill {number} after {seconds} seconds: {runs}")
+
     def tasks(self, dag: str, run_id: str) -> dict[str, str]:
         found = self.ask("GET", f"/api/v2/dags/{dag}/dagRuns/{run_id}/taskInstances")
         return {task["task_id"]: task["state"] for task in found["task_instances"]}

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
 from pipeline.review import STEPS
-from tests.business import Business, copy_workspace
+from pipeline.weeks import WEEK
+from tests.business import Business, copy_business, copy_workspace
 from tests.dags.running import Running, free_port, started
 
 pytestmark = pytest.mark.slow
@@ -29,8 +31,17 @@ def business(tmp_path_factory: pytest.TempPathFactory) -> Business:
 
 
 @pytest.fixture(scope="module")
+def twin(business: Business, tmp_path_factory: pytest.TempPathFactory) -> Business:
+    """The same business before its first review."""
+    return copy_business(business, tmp_path_factory.mktemp("twin") / "world")
+
+
+@pytest.fixture(scope="module")
 def airflow(
-    airflow_environment: dict[str, str], business: Business, tmp_path_factory: pytest.TempPathFactory
+    airflow_environment: dict[str, str],
+    business: Business,
+    twin: Business,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Running]:
     """`airflow standalone` as docs/airflow.md says, with the retries of the DAGs at once."""
     port = free_port()
@@ -138,6 +149,35 @@ def test_hourly_loading_is_skipped_where_nothing_is_new(
     run_id = airflow.trigger("load_events")
     assert airflow.wait_for("load_events", run_id) == "success"
     assert airflow.tasks("load_events", run_id) == {"load": "skipped"}
+
+
+def test_backfill_gives_what_the_command_gives(
+    airflow: Running, business: Business, twin: Business, first_review: str
+) -> None:
+    newest = date.fromisoformat(published_week(business))
+    first, last = newest - 3 * WEEK, newest - 2 * WEEK
+    backfill = airflow.ask(
+        "POST",
+        "/api/v2/backfills",
+        {
+            "dag_id": "weekly_review",
+            "from_date": f"{first}T00:00:00Z",
+            "to_date": f"{last + timedelta(days=1)}T00:00:00Z",
+            "max_active_runs": 1,
+        },
+    )
+    runs = airflow.wait_for_backfill("weekly_review", backfill["id"], weeks=2)
+    assert list(runs.values()) == ["success", "success"]
+    for arguments in (("run",), ("backfill", "--from", str(first), "--to", str(last))):
+        done = twin.vitals(*arguments)
+        assert done.code == 0, done.said
+    assert reviewed_weeks(business) == reviewed_weeks(twin) == [first, last, newest]
+    # What says by which run or when a row was written is left out.
+    assert business.fingerprints("marts", "features") == twin.fingerprints("marts", "features")
+
+
+def reviewed_weeks(business: Business) -> list[date]:
+    return [week for (week,) in business.built("select review_week from ops.reviewed_weeks order by all")]
 
 
 def published_week(business: Business) -> str:
