@@ -54,7 +54,7 @@ format: setup ## let ruff and the SQL linter mend what they can
 test: lint ## set-up, lint and all fast tests
 	$(BIN)/pytest -m "not slow"
 
-test-slow: setup ## what needs a running Airflow or long runs
+test-slow: setup ## what needs a running Airflow (and Postgres) or long runs
 	$(BIN)/pytest -m slow
 
 up: setup ## start Airflow with its metadata in a local Postgres, on loopback (AIRFLOW_PORT, 8080)

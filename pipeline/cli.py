@@ -198,7 +198,7 @@ def load(
 
     loaded = run_review(find_workspace(workspace), ("load",), None, _console()).details["load"]
     if if_new and not loaded["files_loaded"]:
-        raise NothingToDoError("nothing was loaded.")
+        raise NothingToDoError("nothing was loaded: the line before says why.")
 
 
 @app.command()

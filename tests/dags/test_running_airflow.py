@@ -154,6 +154,7 @@ def test_hourly_loading_is_skipped_where_nothing_is_new(
 def test_backfill_gives_what_the_command_gives(
     airflow: Running, business: Business, twin: Business, first_review: str
 ) -> None:
+    airflow.end_scheduled_runs("weekly_review")
     newest = date.fromisoformat(published_week(business))
     first, last = newest - 3 * WEEK, newest - 2 * WEEK
     backfill = airflow.ask(
