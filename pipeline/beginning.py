@@ -6,6 +6,7 @@ nothing to do, the week stands published with the events, settings and models of
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -15,7 +16,7 @@ from rich.console import Console
 from pipeline.backfill import weeks_that_stand
 from pipeline.completeness import deadline_of, judge_completeness
 from pipeline.errors import NothingToDoError, NotYetError, UsageError
-from pipeline.review import Review, choose_run_id, run_review
+from pipeline.review import RUN_ID_VARIABLE, Review, choose_run_id, run_review
 from pipeline.runlog import RunLog
 from pipeline.underway import find_review_under_way, note_review_under_way
 from pipeline.workspace import Workspace
@@ -27,6 +28,11 @@ def begin_review(workspace: Workspace, asked_week: date | None, console: Console
     Raises NotYetError while another review is under way or the data of the week is waited for,
     NothingToDoError where the week stands published.
     """
+    if not os.environ.get(RUN_ID_VARIABLE):
+        raise UsageError(
+            f"--for-review needs {RUN_ID_VARIABLE}, by which the steps of one review are known: "
+            f"{RUN_ID_VARIABLE}=monday vitals load --for-review, and the same for the steps after it."
+        )
     run_id = choose_run_id()
     with _opened(workspace, asked_week, run_id) as review:
         other = find_review_under_way(review.warehouse, workspace)

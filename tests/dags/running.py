@@ -31,8 +31,8 @@ class Running:
         with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
             return json.load(answer)
 
-    def trigger(self, dag: str, **params: Any) -> str:
-        body = {"logical_date": None, "conf": params}
+    def trigger(self, dag: str, logical_date: str | None = None, **params: Any) -> str:
+        body = {"logical_date": logical_date, "conf": params}
         return self.ask("POST", f"/api/v2/dags/{dag}/dagRuns", body)["dag_run_id"]
 
     def unpause(self, dag: str) -> None:

@@ -133,6 +133,17 @@ def test_secrets_are_read_from_files(compose: dict[str, Any], tmp_path: Path) ->
     assert compose["services"]["postgres"]["environment"]["POSTGRES_PASSWORD_FILE"] in declared
 
 
+def test_the_secrets_of_the_page_are_those_that_are_read(compose: dict[str, Any], tmp_path: Path) -> None:
+    page = (PROJECT / "docs" / "airflow.md").read_text(encoding="utf-8")
+    [commands] = [block for block in re.findall(r"```bash\n(.*?)```", page, re.DOTALL) if "urandom" in block]
+    subprocess.run(["bash", "-ec", commands], cwd=tmp_path, check=True, timeout=60)
+    default = r"\$\{VITALS_SECRETS:-(.*?)\}"
+    for secret in compose["secrets"].values():
+        path = tmp_path / re.sub(default, r"\1", secret["file"])
+        assert re.fullmatch(r"[0-9a-f]{48}", path.read_text(encoding="utf-8"))
+        assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
 def test_image_is_built_from_the_lock_and_runs_without_rights(instructions: list[tuple[str, str]]) -> None:
     words = [word for word, _ in instructions]
     runs = [rest for word, rest in instructions if word == "RUN"]

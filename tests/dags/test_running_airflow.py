@@ -151,6 +151,13 @@ def test_hourly_loading_is_skipped_where_nothing_is_new(
     assert airflow.tasks("load_events", run_id) == {"load": "skipped"}
 
 
+def test_a_run_in_the_place_of_the_schedules_own_is_refused(airflow: Running, first_review: str) -> None:
+    # A Monday 05:00 in Berlin.
+    run_id = airflow.trigger("weekly_review", logical_date="2025-12-22T04:00:00Z")
+    assert airflow.wait_for("weekly_review", run_id) == "failed"
+    assert "belongs to the schedule" in airflow.log("weekly_review", run_id, "load")
+
+
 def test_backfill_gives_what_the_command_gives(
     airflow: Running, business: Business, twin: Business, first_review: str
 ) -> None:

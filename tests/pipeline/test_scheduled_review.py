@@ -120,6 +120,12 @@ def test_a_week_without_data_is_a_sentence(business: Business, week: str) -> Non
     assert "has no data" in answer.said
 
 
+def test_a_review_needs_the_id_of_its_run(business: Business) -> None:
+    answer = business.vitals("load", "--for-review", VITALS_RUN_ID="")
+    assert answer.code == 2
+    assert "VITALS_RUN_ID=monday" in answer.said
+
+
 def test_again_belongs_to_a_review(business: Business) -> None:
     answer = business.vitals("load", "--again")
     assert answer.code == 2

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import stat
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -98,6 +100,24 @@ def test_a_wrong_and_an_expired_password_are_said(service: Service, database: st
         connection.execute("alter role airflow valid until '2020-01-01'")
     with pytest.raises(VitalsError, match="expired"):
         check_database(database)
+
+
+def test_backup_and_restore_of_the_page_work(service: Service, database: str, tmp_path: Path) -> None:
+    page = (airflow_service.PROJECT_FOLDER / "docs" / "airflow.md").read_text(encoding="utf-8")
+    commands = [block for block in re.findall(r"```bash\n(.*?)```", page, re.DOTALL) if "pg_" in block]
+    backup, restore = (
+        block.replace(".airflow/secrets", str(service.folder / "secrets"))
+        .replace("--port=5439", f"--port={service.postgres_port}")
+        .replace("airflow.dump", str(tmp_path / "airflow.dump"))
+        for block in commands
+    )
+    address = database.replace("+psycopg", "")
+    with needs_driver.connect(address, autocommit=True) as connection:
+        connection.execute("create table runs as select 'kept' as word")
+        subprocess.run(["bash", "-ec", backup], check=True, timeout=60)
+        connection.execute("drop table runs")
+        subprocess.run(["bash", "-ec", restore], check=True, timeout=60)
+        assert connection.execute("select word from runs").fetchall() == [("kept",)]
 
 
 def test_an_address_that_is_none_is_said() -> None:
