@@ -156,13 +156,15 @@ def up(service: Service) -> None:
 
 def down(service: Service) -> None:
     """End what `up` started, if anything is left of it."""
-    for process in _alive(service).values():
+    found = _alive(service).values()
+    for process in found:
         with suppress(ProcessLookupError):
             os.killpg(process, signal.SIGTERM)
     ends_at = time.monotonic() + ENDED_WITHIN_SECONDS
-    while (left := _alive(service)) and time.monotonic() < ends_at:
+    while _alive(service) and time.monotonic() < ends_at:
         time.sleep(0.2)
-    for process in left.values():
+    # Whoever did not listen, and children that outlived their parent.
+    for process in found:
         with suppress(ProcessLookupError):
             os.killpg(process, signal.SIGKILL)
     service.processes_file.unlink(missing_ok=True)
