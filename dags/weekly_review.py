@@ -148,6 +148,15 @@ def say_deadline_missed(context: dict) -> None:
     )
 
 
+DEADLINE = DeadlineAlert(
+    reference=DeadlineReference.DAGRUN_QUEUED_AT,
+    interval=timedelta(days=1),
+    callback=SyncCallback(say_deadline_missed),
+)
+# `airflow dags test` of 3.3 fails at the end of a run that has an alert: it looks for it in the metadata,
+# into which it never wrote it.
+IS_DAGS_TEST = sys.argv[1:3] == ["dags", "test"]
+
 with DAG(
     "weekly_review",
     schedule=CronDataIntervalTimetable("0 5 * * MON", timezone=TIME_ZONE),
@@ -158,11 +167,7 @@ with DAG(
     # are none: `vitals load --for-review` lets one begin, and the next when that is published.
     max_active_runs=3,
     dagrun_timeout=timedelta(days=6),
-    deadline=DeadlineAlert(
-        reference=DeadlineReference.DAGRUN_QUEUED_AT,
-        interval=timedelta(days=1),
-        callback=SyncCallback(say_deadline_missed),
-    ),
+    deadline=None if IS_DAGS_TEST else DEADLINE,
     # The delay between them is core.default_task_retry_delay of Airflow: five minutes where it is not set.
     default_args={
         "retries": 2,
