@@ -13,7 +13,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export SCARF_ANALYTICS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup review complete-journey test test-slow bench truth chaos pictures lint format lock clean
+.PHONY: help setup review complete-journey test test-slow up down bench truth chaos pictures lint format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1: \2/'
@@ -54,8 +54,14 @@ format: setup ## let ruff and the SQL linter mend what they can
 test: lint ## set-up, lint and all fast tests
 	$(BIN)/pytest -m "not slow"
 
-test-slow: setup ## what needs a running Airflow or long runs
+test-slow: setup ## what needs a running Airflow (and Postgres) or long runs
 	$(BIN)/pytest -m slow
+
+up: setup ## start Airflow with its metadata in a local Postgres, on loopback (AIRFLOW_PORT, 8080)
+	@$(BIN)/python -m pipeline.service up
+
+down: setup ## end what `make up` started
+	@$(BIN)/python -m pipeline.service down
 
 bench: setup ## measure what a world and its reviews cost (some minutes; with `LARGE=1` also 100 million events)
 	$(BIN)/python -m bench.simulation $(if $(LARGE),--large)

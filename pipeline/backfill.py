@@ -68,22 +68,27 @@ def _weeks_and_those_that_stand(
     review = Review(workspace, None, run_id, RunLog(workspace.run_log, run_id))
     try:
         weeks = weeks_between(review.warehouse, review.settings, first, last)
-        if not workspace.published_database.is_file():
-            return weeks, ()
-        # New events empty ops.finished_steps; other settings make another hash.
-        standing = review.warehouse.rows(
-            """
-            select review_week
-            from ops.finished_steps
-            inner join ops.published_with using (review_week)
-            where step = 'publish' and settings_hash = ? and list_contains(?, review_week)
-            order by review_week
-            """,
-            [published_with(review), list(weeks)],
-        )
+        return weeks, weeks_that_stand(review, weeks)
     finally:
         review.warehouse.close()
-    return weeks, tuple(week for (week,) in standing)
+
+
+def weeks_that_stand(review: Review, weeks: tuple[date, ...]) -> tuple[date, ...]:
+    """Those of some weeks that are published with the events, settings and models of now."""
+    if not review.workspace.published_database.is_file():
+        return ()
+    # New events empty ops.finished_steps; other settings make another hash.
+    standing = review.warehouse.rows(
+        """
+        select review_week
+        from ops.finished_steps
+        inner join ops.published_with using (review_week)
+        where step = 'publish' and settings_hash = ? and list_contains(?, review_week)
+        order by review_week
+        """,
+        [published_with(review), list(weeks)],
+    )
+    return tuple(week for (week,) in standing)
 
 
 def _counted(weeks: int) -> str:

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from pipeline.display import JsonLines, Screen, say
-from pipeline.errors import UsageError, VitalsError
+from pipeline.errors import NothingToDoError, UsageError, VitalsError
 from pipeline.workspace import Workspace, find_workspace
 
 app = typer.Typer(
@@ -197,9 +197,41 @@ def _say_where(workspace: Workspace, form: LogFormat) -> None:
 
 @app.command()
 @_in_words
-def load(workspace: WorkspaceOption = "demo", log_format: LogFormatOption = LogFormat.text) -> None:
+def load(
+    workspace: WorkspaceOption = "demo",
+    week: WeekOption = None,
+    for_review: Annotated[
+        bool,
+        typer.Option(
+            "--for-review",
+            help="Begin a scheduled review of the week: later files wait until it is published. "
+            "Exit code 75: the data of the week is waited for; 99: it stands published.",
+        ),
+    ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="With --for-review: also of a week that stands published.")
+    ] = False,
+    if_new: Annotated[
+        bool, typer.Option("--if-new", help="Exit code 99 where nothing was loaded, instead of 0.")
+    ] = False,
+    log_format: LogFormatOption = LogFormat.text,
+) -> None:
     """Load the new files of landing into raw; loading twice changes nothing."""
-    _run(workspace, None, ("load",), log_format)
+    if again and not for_review:
+        raise UsageError("--again belongs to --for-review; give both or neither.")
+    found = find_workspace(workspace)
+    screen = _screen(log_format, found)
+    if for_review:
+        from pipeline.beginning import begin_review
+        from pipeline.weeks import parse_week
+
+        begin_review(found, parse_week(week) if week else None, screen, again=again)
+        return
+    from pipeline.review import run_review
+
+    loaded = run_review(found, ("load",), None, screen).details["load"]
+    if if_new and not loaded["files_loaded"]:
+        raise NothingToDoError("nothing was loaded: the line before says why.")
 
 
 @app.command()

@@ -30,3 +30,15 @@ class SettingsError(UsageError):
 
 class BrokenPromiseError(VitalsError):
     """A check of a border, or a test of the warehouse, failed with severity stop."""
+
+
+class NotYetError(VitalsError):
+    """What is waited for has not come yet. Nothing is wrong: the same command, called later, goes on."""
+
+    exit_code = 75
+
+
+class NothingToDoError(VitalsError):
+    """There is nothing to do, and nothing was done."""
+
+    exit_code = 99

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.display import StepDisplay
 from pipeline.errors import BrokenPromiseError, VitalsError
 from pipeline.load import load_landing, undo_loads
+from pipeline.load.storing import LEDGER_COUNTS
 from pipeline.quality import check_promises
 from pipeline.warehouse import Warehouse
 
@@ -21,6 +22,12 @@ def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     could not read, are checked as new ones are.
     """
     warehouse = review.warehouse
+    if held := _files_held_out(review):
+        display.summary = held
+        # Nothing was looked at, so nothing counts as checked.
+        return dict.fromkeys((*LEDGER_COUNTS, "rows", "files_loaded", "files_known", "checks"), 0) | {
+            "files_checked": None
+        }
     _forget_if_loaded_otherwise(review, display)
     checked_through = _checked_through(warehouse)
     report = load_landing(warehouse, review.workspace, display.update)
@@ -95,6 +102,15 @@ def _checked_through(warehouse: Warehouse) -> int:
 def _loads_after(warehouse: Warehouse, load_id: int) -> tuple[int, ...]:
     rows = warehouse.rows("select load_id from raw.loads where load_id > ? order by load_id", [load_id])
     return tuple(each for (each,) in rows)
+def _files_held_out(review: Review) -> str:
+    """Why nothing may be loaded now, in a sentence; empty where files may be loaded."""
+    other = review.other_review_under_way()
+    if other is None:
+        return ""
+    return (
+        f"nothing is loaded now: {other.in_words()} and reads the first {other.through_load_id:,} files; "
+        "`vitals load` loads what landed since once it is published."
+    )
 
 
 def _commonest_reasons(warehouse: Warehouse, load_ids: tuple[int, ...]) -> str:

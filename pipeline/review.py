@@ -31,6 +31,7 @@ from pipeline.resources import check_resources, shortage
 from pipeline.runlog import RunLog, read_runs
 from pipeline.settings import Settings
 from pipeline.tables import create_tables
+from pipeline.underway import ReviewUnderWay, end_review_under_way, find_review_under_way, note_sign_of_life
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import choose_week
 from pipeline.workspace import Workspace
@@ -90,6 +91,11 @@ class Review:
             raise VitalsError("no event is loaded yet. Run `vitals load` first.")
         return choose_week(self.warehouse, self.settings, self.asked_week)
 
+    def other_review_under_way(self) -> ReviewUnderWay | None:
+        """A review of another run that is begun and not yet published."""
+        found = find_review_under_way(self.warehouse, self.workspace)
+        return found if found is not None and found.run_id != self.run_id else None
+
     def is_finished(self, step: str) -> bool:
         week = None if step == "load" else self.review_week
         return bool(
@@ -121,8 +127,25 @@ class Review:
         if step == "publish":
             self.warehouse.run("delete from ops.published_with where review_week = ?", [week])
             self.warehouse.run("insert into ops.published_with values (?, ?)", [week, published_with(self)])
+            end_review_under_way(self.warehouse, self.run_id)
 
-    def _mark_loaded(self, files_checked: int) -> None:
+    def check_turn(self, steps: tuple[str, ...]) -> None:
+        """Raises VitalsError while another review is under way; one that failed gives way to a new one."""
+        note_sign_of_life(self.warehouse, self.run_id)
+        other = self.other_review_under_way()
+        # Loading alone is held back in its step, which is no error.
+        if other is None or steps == ("load",):
+            return
+        if not other.has_failed:
+            raise VitalsError(
+                f"{other.in_words()}, and two at once would build over each other. Wait until it is "
+                "published and call again; six hours after its last sign of life it is given up."
+            )
+        end_review_under_way(self.warehouse, other.run_id)
+
+    def _mark_loaded(self, files_checked: int | None) -> None:
+        if files_checked is None:
+            return
         # Imported when it runs, as the steps are.
         from pipeline.load_step import note_loads_checked
 
@@ -241,6 +264,7 @@ def run_review(
             "the right to write there, or set VITALS_DATA_DIR to another folder."
         ) from None
     try:
+        review.check_turn(steps)
         for step in steps:
             review.run_step(step, _step_function(step), screen, in_a_line=steps_in_lines)
         # All is done by now; a disk that filled up since must not make a failure of it.

@@ -267,6 +267,13 @@ class Loading(_Frozen):
     lateness_limit_days: int = Field(ge=0, le=365)
 
 
+class Waiting(_Frozen):
+    """How long a scheduled review waits for the data of its week."""
+
+    # From Monday 00:00 business time on; then the review goes on with what there is.
+    hours_after_the_week: float = Field(default=17, ge=0, le=144)
+
+
 class Churn(_Frozen):
     """What churn is, how far ahead it is foretold, and how its probability is told."""
 
@@ -440,6 +447,7 @@ class Settings(_Frozen):
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     sources: tuple[Source, ...] = Field(min_length=1)
     loading: Loading
+    waiting: Waiting = Waiting()
     sessions: Sessions
     identity: Identity
     exclusions: Exclusions
@@ -500,8 +508,8 @@ class Settings(_Frozen):
         return _digest([segment.model_dump() for segment in self.segments])
 
     def publication_hash(self) -> str:
-        """Hash of what a publication depends on: all but what the engine may use of the machine."""
-        return _digest(self.model_dump(mode="json", exclude={"warehouse"}))
+        """Hash of what a publication depends on: all but how long is waited and what the engine may use."""
+        return _digest(self.model_dump(mode="json", exclude={"waiting", "warehouse"}))
 
 
 def read_settings(folder: Path) -> Settings:

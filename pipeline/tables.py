@@ -47,6 +47,10 @@ create table if not exists ops.finished_steps (step varchar, review_week date, r
 create table if not exists ops.checked_loads (through_load_id bigint);
 -- With which settings, catalogues and models a week was published last: whether that still stands.
 create table if not exists ops.published_with (review_week date, settings_hash varchar);
+-- At most one row: the review that a scheduler runs step by step, and the last load that it reads.
+create table if not exists ops.review_under_way (
+    run_id varchar, review_week date, through_load_id bigint, begun_at timestamp, seen_at timestamp
+);
 -- What raw and features were built with; a difference forces a rebuild.
 create table if not exists ops.built_with (part varchar, settings_hash varchar);
 """

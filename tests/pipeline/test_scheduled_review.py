@@ -1,0 +1,132 @@
+"""A review that a scheduler runs step by step waits, says so, and reads only what was there when it began."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from pipeline.completeness import judge_completeness
+from pipeline.review import STEPS
+from pipeline.warehouse import Warehouse
+from pipeline.workspace import find_workspace
+from tests.business import Business, copy_business, run_log
+
+A_DAY_LATER = timedelta(days=1)
+
+
+@pytest.fixture
+def business(reviewed: Business, tmp_path: Path) -> Business:
+    return copy_business(reviewed, tmp_path / "demo")
+
+
+def last_file(business: Business) -> Path:
+    return max(business.landing.iterdir())
+
+
+def land_a_day_later(business: Business) -> Path:
+    """One more file, with the events of the last day a day later."""
+    last = last_file(business)
+    day = date.fromisoformat(last.name.removeprefix("events-").removesuffix(".jsonl"))
+    text = last.read_text(encoding="utf-8").replace(str(day), str(day + A_DAY_LATER))
+    # A share of the lines is from days before: their ids come a second time, which is no matter here.
+    following = last.with_name(last.name.replace(str(day), str(day + A_DAY_LATER)))
+    following.write_text(text, encoding="utf-8")
+    return following
+
+
+def test_a_week_that_stands_published_is_left_as_it_is(business: Business) -> None:
+    released = business.current.resolve()
+    answer = business.vitals("load", "--for-review", VITALS_RUN_ID="airflow-second")
+    assert answer.code == 99
+    assert "stands published" in answer.said
+    assert "nothing is published twice" in answer.said
+    assert business.current.resolve() == released
+
+
+def test_files_that_land_during_a_review_wait_for_its_end(business: Business) -> None:
+    begun = business.vitals("load", "--for-review", "--again", VITALS_RUN_ID="airflow-first")
+    assert begun.code == 0, begun.said
+    assert "is complete" in begun.said
+    following = land_a_day_later(business)
+    held = business.vitals("load")
+    assert held.code == 0, held.said
+    assert "nothing is loaded now: the review airflow-first" in held.said
+    assert business.vitals("load", "--if-new").code == 99
+    assert business.vitals("load", "--for-review", VITALS_RUN_ID="airflow-second").code == 75
+    other = business.vitals("run")
+    assert other.code == 1
+    assert "the review airflow-first" in other.said
+    for step in STEPS[1:]:
+        done = business.vitals(step, VITALS_RUN_ID="airflow-first")
+        assert done.code == 0, done.said
+    assert business.current.resolve().name == "airflow-first"
+    files = "select count(*) from ops.loads where file_name = '" + following.name + "'"
+    assert business.published(files) == [(0,)]
+    after = business.vitals("load", "--if-new")
+    assert after.code == 0, after.said
+    assert "1 new files" in after.said
+
+
+def test_a_review_that_failed_gives_way(business: Business) -> None:
+    assert business.vitals("load", "--for-review", "--again", VITALS_RUN_ID="airflow-first").code == 0
+    shutil.rmtree(business.data / "build" / "candidate")
+    failed = business.vitals("publish", VITALS_RUN_ID="airflow-first")
+    assert failed.code == 1
+    assert "has no page" in failed.said
+    # What landed waits all the same: the task may be tried again.
+    assert business.vitals("load", "--if-new").code == 99
+    begun = business.vitals("load", "--for-review", "--again", VITALS_RUN_ID="airflow-second")
+    assert begun.code == 0, begun.said
+
+
+def test_a_week_whose_last_day_is_missing_is_gone_on_with_and_said(business: Business) -> None:
+    last_file(business).unlink()
+    (business.data / "build" / "build.duckdb").unlink()
+    begun = business.vitals("load", "--for-review", "--week", week_of(business), VITALS_RUN_ID="airflow-late")
+    assert begun.code == 0, begun.said
+    assert "not complete, and the deadline has passed" in begun.said
+    assert "collector has come to" in begun.said
+    [entry] = [line for line in run_log(business) if line["event"] == "review_begun"]
+    assert entry["is_complete"] is False
+
+
+def week_of(business: Business) -> str:
+    return str(business.published("select max(review_week) from marts.customer_weeks")[0][0])
+
+
+def test_before_the_deadline_it_is_waited_for(business: Business, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = find_workspace(str(business.folder))
+    week = date.fromisoformat(week_of(business))
+    with Warehouse(workspace.build_database, workspace.settings.warehouse) as warehouse:
+        found = judge_completeness(warehouse, workspace.settings, week)
+        assert found.is_complete
+        # Monday 17:00, business time.
+        assert f"{found.deadline:%A %H:%M}" == "Monday 17:00"
+        warehouse.run("delete from raw.events where occurred_at >= ?", [week + timedelta(days=6)])
+        found = judge_completeness(warehouse, workspace.settings, week)
+    assert not found.is_complete
+    monkeypatch.setattr("pipeline.completeness.Completeness.is_past_deadline", False)
+    assert "It is waited for until" in found.in_words()
+
+
+@pytest.mark.parametrize("week", ["2031-03-05", "1999-03-05"])
+def test_a_week_without_data_is_a_sentence(business: Business, week: str) -> None:
+    answer = business.vitals("load", "--for-review", "--week", week, VITALS_RUN_ID="airflow-missing")
+    # The one is still to come, and waited for; the other is over.
+    assert answer.code == (75 if week > "2030" else 2)
+    assert "has no data" in answer.said
+
+
+def test_a_review_needs_the_id_of_its_run(business: Business) -> None:
+    answer = business.vitals("load", "--for-review", VITALS_RUN_ID="")
+    assert answer.code == 2
+    assert "VITALS_RUN_ID=monday" in answer.said
+
+
+def test_again_belongs_to_a_review(business: Business) -> None:
+    answer = business.vitals("load", "--again")
+    assert answer.code == 2
+    assert "--for-review" in answer.said
