@@ -102,6 +102,8 @@ def _checked_through(warehouse: Warehouse) -> int:
 def _loads_after(warehouse: Warehouse, load_id: int) -> tuple[int, ...]:
     rows = warehouse.rows("select load_id from raw.loads where load_id > ? order by load_id", [load_id])
     return tuple(each for (each,) in rows)
+
+
 def _files_held_out(review: Review) -> str:
     """Why nothing may be loaded now, in a sentence; empty where files may be loaded."""
     other = review.other_review_under_way()
