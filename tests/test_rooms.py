@@ -121,6 +121,8 @@ def test_no_top_level_entry_without_a_place() -> None:
         "requirements.lock",
         "LICENSE",
         "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
     }
     ignored = {"__pycache__"}
     found = {

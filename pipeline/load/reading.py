@@ -408,10 +408,14 @@ def _within_the_calendar(values: pyarrow.Array) -> pyarrow.Array:
         return values
     if pyarrow.types.is_dictionary(values.type):
         values = values.dictionary_decode()
-    first, last = (pyarrow.scalar(day, pyarrow.date32()).cast(type_) for day in CALENDAR)
-    return pyarrow.compute.max_element_wise(
-        pyarrow.compute.min_element_wise(values, last, skip_nulls=False), first, skip_nulls=False
+    # As numbers: there is no smaller or larger one of times with a zone.
+    number = pyarrow.int32() if pyarrow.types.is_date32(type_) else pyarrow.int64()
+    first, last = (pyarrow.scalar(day, pyarrow.date32()).cast(type_).value for day in CALENDAR)
+    kept = pyarrow.compute.min_element_wise(
+        values.view(number), pyarrow.scalar(last, number), skip_nulls=False
     )
+    kept = pyarrow.compute.max_element_wise(kept, pyarrow.scalar(first, number), skip_nulls=False)
+    return kept.view(type_)
 
 
 def looked_at(layout: Layout, rows: pyarrow.Table) -> Layout:
