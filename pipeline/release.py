@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from datetime import UTC, datetime
 from itertools import chain, count
 from pathlib import Path
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.review import Review
 
 RELEASES_KEPT = 5
+SECONDS_TO_READ = 600
 PUBLISHED_MARTS = (
     "customers",
     "customer_weeks",
@@ -216,8 +218,14 @@ def _remove_leftovers(releases: Path) -> None:
 
 
 def _remove_old(releases: Path, newest: Path) -> None:
-    """Keep the newest five. Readers that hold an old file open keep it until they close it."""
+    """Keep the newest five, and any other until readers who found it current have had time to read it.
+
+    Readers that hold an old file open keep it until they close it.
+    """
     others = [path for path in releases.iterdir() if path.is_dir() and path != newest]
-    others.sort(key=lambda path: path.stat().st_mtime_ns, reverse=True)
-    for path in others[RELEASES_KEPT - 1 :]:
-        shutil.rmtree(path, ignore_errors=True)
+    others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    # Each was current until the next newer one came.
+    replaced_at = [newest.stat().st_mtime, *(path.stat().st_mtime for path in others)]
+    for path, until in list(zip(others, replaced_at, strict=False))[RELEASES_KEPT - 1 :]:
+        if time.time() - until > SECONDS_TO_READ:
+            shutil.rmtree(path, ignore_errors=True)
