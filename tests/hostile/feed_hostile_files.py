@@ -33,15 +33,13 @@ def feed(folder: Path, first: int, last: int) -> None:
         for number in range(first, last):
             for kind in KINDS:
                 print(f"case {kind} {number}", flush=True)
-                started = time.perf_counter()
                 case = hostile_file(kind, number)
-                made = time.perf_counter()
+                started = time.perf_counter()
                 for wrong in _wrong_with(case, demo if kind == "jsonl" else shop, folder):
                     print(f"wrong {kind} {number}: {wrong}", flush=True)
-                seconds = time.perf_counter() - made
+                seconds = time.perf_counter() - started
                 if seconds > SECONDS_AT_MOST:
                     print(f"wrong {kind} {number}: it took {seconds:.1f} s", flush=True)
-                del started
     print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}", flush=True)
 
 

@@ -1,6 +1,12 @@
 {% set summed = (
     "orders", "revenue", "order_revenue", "order_items", "discount", "discounted_orders"
 ) %}
+{% set counted_by_week = [
+    "orders_after_monday", "revenue_after_monday", "offer_weeks"
+] %}
+{% for column in summed %}
+{% do counted_by_week.extend([column, column ~ "_on_sunday"]) %}
+{% endfor %}
 
 with
 
@@ -166,43 +172,7 @@ payment_methods_summed as (
 
 ),
 
--- The weeks that are reviewed and those with orders or offers: in most weeks a customer
--- has neither.
-weeks_of_customers as (
-
-    select
-        coalesce(customers_reviewed.customer_id, weeks_summed.customer_id)
-            as customer_id,
-        coalesce(customers_reviewed.history_from_week, weeks_summed.history_from_week)
-            as history_from_week,
-        coalesce(customers_reviewed.review_week, weeks_summed.calendar_week)
-            as calendar_week,
-        customers_reviewed.review_week is not null as is_reviewed,
-        {% for column in summed %}
-        coalesce(weeks_summed.{{ column }}, 0) as {{ column }},
-        coalesce(weeks_summed.{{ column }}_on_sunday, 0) as {{ column }}_on_sunday,
-        {% endfor %}
-        coalesce(weeks_summed.orders_after_monday, 0) as orders_after_monday,
-        coalesce(weeks_summed.revenue_after_monday, 0) as revenue_after_monday,
-        weeks_summed.last_order_date,
-        coalesce(weeks_summed.offer_weeks, 0) as offer_weeks
-    from customers_reviewed
-    full outer join weeks_summed
-        on
-            customers_reviewed.customer_id = weeks_summed.customer_id
-            and customers_reviewed.history_from_week = weeks_summed.history_from_week
-            and customers_reviewed.review_week = weeks_summed.calendar_week
-
-),
-
-weeks_numbered as (
-
-    select
-        *,
-        {{ week_number("calendar_week") }} as week_number
-    from weeks_of_customers
-
-),
+{{ weeks_numbered(counted_by_week, ["last_order_date"]) }},
 
 -- 90 days are 12 weeks and Tuesday to Sunday of the week before them; 365 days are 52
 -- weeks and the Sunday before them.

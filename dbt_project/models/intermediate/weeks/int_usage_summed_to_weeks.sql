@@ -12,6 +12,14 @@
     "sentiments", "csat_sum", "csat_answers"
 ) %}
 {% set weekdays = (1, 2, 3, 4, 5, 6, 7) %}
+{% set counted_by_week = ["feature_mask", "feature_mask_after_monday"] %}
+{% do counted_by_week.extend(summed) %}
+{% for column in summed_over_90_days %}
+{% do counted_by_week.append(column ~ "_after_monday") %}
+{% endfor %}
+{% for weekday in weekdays %}
+{% do counted_by_week.append("activities_on_weekday_" ~ weekday) %}
+{% endfor %}
 
 with
 
@@ -96,47 +104,7 @@ weeks_summed as (
 
 ),
 
--- The weeks that are reviewed and those in which something happened.
-weeks_of_customers as (
-
-    select
-        coalesce(customers_reviewed.customer_id, weeks_summed.customer_id)
-            as customer_id,
-        coalesce(customers_reviewed.history_from_week, weeks_summed.history_from_week)
-            as history_from_week,
-        coalesce(customers_reviewed.review_week, weeks_summed.calendar_week)
-            as calendar_week,
-        customers_reviewed.review_week is not null as is_reviewed,
-        {% for column in summed %}
-        coalesce(weeks_summed.{{ column }}, 0) as {{ column }},
-        {% endfor %}
-        {% for column in summed_over_90_days %}
-        coalesce(weeks_summed.{{ column }}_after_monday, 0)
-            as {{ column }}_after_monday,
-        {% endfor %}
-        {% for weekday in weekdays %}
-        coalesce(weeks_summed.activities_on_weekday_{{ weekday }}, 0)
-            as activities_on_weekday_{{ weekday }},
-        {% endfor %}
-        coalesce(weeks_summed.feature_mask, 0) as feature_mask,
-        coalesce(weeks_summed.feature_mask_after_monday, 0) as feature_mask_after_monday
-    from customers_reviewed
-    full outer join weeks_summed
-        on
-            customers_reviewed.customer_id = weeks_summed.customer_id
-            and customers_reviewed.history_from_week = weeks_summed.history_from_week
-            and customers_reviewed.review_week = weeks_summed.calendar_week
-
-),
-
-weeks_numbered as (
-
-    select
-        *,
-        {{ week_number("calendar_week") }} as week_number
-    from weeks_of_customers
-
-),
+{{ weeks_numbered(counted_by_week) }},
 
 -- 7 and 28 days are whole weeks; 90 days are 12 weeks and Tuesday to Sunday of the week
 -- before them.

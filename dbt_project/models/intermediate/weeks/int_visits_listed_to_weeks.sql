@@ -89,37 +89,7 @@ weeks_summed as (
 
 ),
 
--- The weeks that are reviewed and those with visits.
-weeks_of_customers as (
-
-    select
-        coalesce(customers_reviewed.customer_id, weeks_summed.customer_id)
-            as customer_id,
-        coalesce(customers_reviewed.history_from_week, weeks_summed.history_from_week)
-            as history_from_week,
-        coalesce(customers_reviewed.review_week, weeks_summed.calendar_week)
-            as calendar_week,
-        customers_reviewed.review_week is not null as is_reviewed,
-        coalesce(weeks_summed.visits, 0) as visits,
-        coalesce(weeks_summed.visits_after_monday, 0) as visits_after_monday,
-        coalesce(weeks_summed.sessions, 0) as sessions
-    from customers_reviewed
-    full outer join weeks_summed
-        on
-            customers_reviewed.customer_id = weeks_summed.customer_id
-            and customers_reviewed.history_from_week = weeks_summed.history_from_week
-            and customers_reviewed.review_week = weeks_summed.calendar_week
-
-),
-
-weeks_numbered as (
-
-    select
-        *,
-        {{ week_number("calendar_week") }} as week_number
-    from weeks_of_customers
-
-),
+{{ weeks_numbered(["visits", "visits_after_monday", "sessions"]) }},
 
 -- 90 days are 12 weeks and Tuesday to Sunday of the week before them.
 weeks_counted as (
