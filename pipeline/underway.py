@@ -79,9 +79,7 @@ def end_review_under_way(warehouse: Warehouse, run_id: str) -> None:
 def _has_failed(workspace: Workspace, run_id: str) -> bool:
     """Whether the last process of a run failed, or ended without a word."""
     run = next((run for run in read_runs(workspace.run_log) if run.run_id == run_id), None)
-    if run is None:
-        return False
-    return run.status == "failed" or (run.status == "running" and not run.is_alive())
+    return run is not None and run.state in ("failed", "died")
 
 
 def _now() -> datetime:
