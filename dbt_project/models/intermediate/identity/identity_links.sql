@@ -42,6 +42,34 @@ ids_named as (
 
 ),
 
+-- Nearly all ids have one owner for good: only of the others the order matters.
+ids_counted as (
+
+    select
+        id_type,
+        id,
+        min(owner_type) as owner_type,
+        min(owner_id) as owner_id,
+        min(named_at) as first_named_at,
+        min(owner_type) < max(owner_type) or min(owner_id) < max(owner_id)
+            as has_several_owners
+    from ids_named
+    group by id_type, id
+
+),
+
+namings_of_several_owners as (
+
+    select ids_named.*
+    from ids_named
+    inner join ids_counted
+        on
+            ids_named.id_type = ids_counted.id_type
+            and ids_named.id = ids_counted.id
+    where ids_counted.has_several_owners
+
+),
+
 owners as (
 
     select
@@ -50,7 +78,7 @@ owners as (
         owner_type,
         owner_id,
         min(named_at) as first_named_at
-    from ids_named
+    from namings_of_several_owners
     group by id_type, id, owner_type, owner_id
 
 ),
@@ -59,7 +87,6 @@ owners_numbered as (
 
     select
         *,
-        count(*) over (partition by id_type, id) as owners,
         row_number() over (
             partition by id_type, id
             order by first_named_at asc, owner_type desc, owner_id asc
@@ -68,47 +95,19 @@ owners_numbered as (
 
 ),
 
-ids_with_several_owners as (
-
-    select distinct
-        id_type,
-        id
-    from owners_numbered
-    where owners > 1
-
-),
-
 namings_in_order as (
 
     select
-        ids_named.*,
-        lag(ids_named.owner_type || ':' || ids_named.owner_id) over (
-            partition by ids_named.id_type, ids_named.id
-            order by
-                ids_named.named_at,
-                ids_named.owner_type,
-                ids_named.owner_id
+        *,
+        lag(owner_type || ':' || owner_id) over (
+            partition by id_type, id
+            order by named_at, owner_type, owner_id
         ) as owner_before
-    from ids_named
-    inner join ids_with_several_owners
-        on
-            ids_named.id_type = ids_with_several_owners.id_type
-            and ids_named.id = ids_with_several_owners.id
+    from namings_of_several_owners
 
 ),
 
 changes_of_owner as (
-
-    select
-        id_type,
-        id,
-        owner_type,
-        owner_id,
-        first_named_at as linked_at
-    from owners_numbered
-    where owners = 1
-
-    union all
 
     select
         id_type,
@@ -123,7 +122,7 @@ changes_of_owner as (
 
 ),
 
-links as (
+links_of_several_owners as (
 
     select
         changes_of_owner.id_type,
@@ -155,6 +154,35 @@ links as (
             changes_of_owner.owner_type,
             changes_of_owner.owner_id
     )
+
+),
+
+links as (
+
+    select
+        id_type,
+        id,
+        owner_type,
+        owner_id,
+        linked_at,
+        linked_until_at,
+        link_number,
+        owners_so_far
+    from links_of_several_owners
+
+    union all
+
+    select
+        id_type,
+        id,
+        owner_type,
+        owner_id,
+        first_named_at as linked_at,
+        cast(null as timestamp) as linked_until_at,
+        1 as link_number,
+        1 as owners_so_far
+    from ids_counted
+    where not has_several_owners
 
 ),
 

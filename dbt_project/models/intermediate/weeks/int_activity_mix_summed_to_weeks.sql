@@ -62,12 +62,15 @@ mix_by_week as (
             activity_mix.calendar_week = weeks_looked_back_on.calendar_week
             and activity_mix.history_from_week <= weeks_looked_back_on.review_week
     where
-        weeks_looked_back_on.weeks_ago < 4
-        or (
-            weeks_looked_back_on.weeks_ago <= 12
-            and (
-                activity_mix.hour_local is not null
-                or activity_mix.content_topic is not null
+        {{ may_lie_in_windows("activity_mix.calendar_week", 90) }}
+        and (
+            weeks_looked_back_on.weeks_ago < 4
+            or (
+                weeks_looked_back_on.weeks_ago <= 12
+                and (
+                    activity_mix.hour_local is not null
+                    or activity_mix.content_topic is not null
+                )
             )
         )
 

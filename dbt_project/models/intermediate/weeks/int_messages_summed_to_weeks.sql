@@ -51,7 +51,9 @@ messages_by_week as (
             and messages.known_from_date < weeks_looked_back_on.end_date
             and messages.sent_date
             >= {{ add_days("weeks_looked_back_on.end_date", -90) }}
-    where weeks_looked_back_on.weeks_ago <= 12
+    where
+        weeks_looked_back_on.weeks_ago <= 12
+        and {{ may_lie_in_windows("messages.sent_date", 90) }}
 
 ),
 

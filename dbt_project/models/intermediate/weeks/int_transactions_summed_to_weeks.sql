@@ -48,6 +48,7 @@ days_in_reach as (
             or customer_days.refunds > 0
             or customer_days.offers_received > 0
         )
+        and {{ may_lie_in_windows("customer_days.local_date", 365) }}
         and {{ monday_of("customer_days.local_date") }} in (
             select weeks_looked_back_on.calendar_week
             from weeks_looked_back_on

@@ -71,11 +71,13 @@ days_in_reach as (
         customer_days.members_joined - customer_days.members_removed as members_added,
         customer_days.feature_mask
     from customer_days
-    where {{ monday_of("customer_days.local_date") }} in (
-        select weeks_looked_back_on.calendar_week
-        from weeks_looked_back_on
-        where weeks_looked_back_on.weeks_ago <= 12
-    )
+    where
+        {{ may_lie_in_windows("customer_days.local_date", 90) }}
+        and {{ monday_of("customer_days.local_date") }} in (
+            select weeks_looked_back_on.calendar_week
+            from weeks_looked_back_on
+            where weeks_looked_back_on.weeks_ago <= 12
+        )
 
 ),
 

@@ -48,6 +48,7 @@ active_days as (
     from customer_days
     where
         activities > 0
+        and {{ may_lie_in_windows("local_date", 90) }}
         and {{ monday_of("local_date") }} in (
             select weeks_looked_back_on.calendar_week
             from weeks_looked_back_on
@@ -177,7 +178,8 @@ members_of_days as (
         {{ explode_list("active_user_ids") }} as user_id
     from customer_days
     where
-        {{ monday_of("local_date") }} in (
+        {{ may_lie_in_windows("local_date", 28) }}
+        and {{ monday_of("local_date") }} in (
             select weeks_looked_back_on.calendar_week
             from weeks_looked_back_on
             where weeks_looked_back_on.weeks_ago < 4
