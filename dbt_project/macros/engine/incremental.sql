@@ -61,6 +61,14 @@
     and {{ moment }} < ops.last_week_to_build() + {{ 7 + 1 }}
 {%- endmacro %}
 
+{#-
+    Of a CTE whose rows are few: they are to be found before anything is joined to them, where an engine would rather
+    join first: parts as {{ made_first() }} ( select …
+-#}
+{% macro made_first() -%}
+    materialized
+{%- endmacro %}
+
 {#- Predicates for sessions, which belong to the week in which they began and may go on in the next -#}
 {% macro sessions_touched() -%}
     start_date >= (select min(weeks.calendar_week) - 7 from ops.weeks_touched as weeks)

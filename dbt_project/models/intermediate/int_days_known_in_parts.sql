@@ -82,7 +82,7 @@ late_days as (
 
 ),
 
-parts_of_late_days as (
+parts_of_late_days as {{ made_first() }} (
 
     select * from customer_days
     where (customer_id, local_date) in (
@@ -122,7 +122,7 @@ sessions_of_late_days as (
 ),
 
 -- Whole sessions, also where they go on on another day.
-session_parts as (
+session_parts as {{ made_first() }} (
 
     select * from session_days
     where (customer_id, actor_key, burst_started_at) in (
