@@ -14,21 +14,13 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pipeline import provenance
+
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
 RESULTS_FOLDER = PROJECT_FOLDER / "bench" / "results"
 WRITTEN_BY_MEASUREMENTS = ("bench/results", "docs")
-MEASURED_PACKAGES = (
-    "dbt-core",
-    "dbt-duckdb",
-    "duckdb",
-    "great-expectations",
-    "numpy",
-    "pandas",
-    "polars",
-    "pyarrow",
-    "scikit-learn",
-    "scipy",
-)
+# Beside those that decide what a run makes.
+MEASURED_PACKAGES = ("polars", "scipy")
 
 
 @dataclass(frozen=True)
@@ -138,9 +130,7 @@ def machine() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """Python and the libraries that a measurement depends on."""
-    return {"python": platform.python_version()} | {
-        name: metadata.version(name) for name in MEASURED_PACKAGES
-    }
+    return provenance.versions() | {name: metadata.version(name) for name in MEASURED_PACKAGES}
 
 
 def commit() -> str | None:
