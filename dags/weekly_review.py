@@ -69,6 +69,9 @@ PAGE = os.environ.get("VITALS_PAGE_URL") or f"file://{DATA}/serving/current/repo
 COMMAND = shutil.which("vitals", path=str(Path(sys.executable).parent)) or shutil.which("vitals") or "vitals"
 EVENTS = Asset(name="vitals_events", uri=f"x-vitals://{WORKSPACE.name}/events")
 RELEASE = Asset(name="vitals_release", uri=f"x-vitals://{WORKSPACE.name}/release")
+# After how many hours in which a review is not published the deadline alert is raised.
+ALERT_VARIABLE = "VITALS_ALERT_AFTER_HOURS"
+ALERT_AFTER_HOURS = os.environ.get(ALERT_VARIABLE) or "24"
 # How `vitals load --for-review` says that it waits, and that nothing is to be done.
 NOT_YET, NOTHING_TO_DO = 75, 99
 
@@ -140,17 +143,25 @@ def say_what_failed(context: dict) -> None:
 
 
 def say_deadline_missed(context: dict) -> None:
-    """The review is not published a day after it was queued."""
+    """The review is not published so many hours after it was queued."""
     logging.getLogger("airflow.task").error(
-        "The weekly review %s is not published yet, a day after it was due. `vitals status` says what it "
+        "The weekly review %s is not published yet, %s hours after it was due. `vitals status` says what it "
         "waits for or what failed; readers still see the last release: %s",
-        *(context["dag_run"]["dag_run_id"], PAGE),
+        *(context["dag_run"]["dag_run_id"], ALERT_AFTER_HOURS, PAGE),
     )
+
+
+def alert_after(hours: str) -> timedelta:
+    """Raises ValueError, which Airflow shows as the DAG's import error, where it is no number of hours."""
+    try:
+        return timedelta(hours=float(hours))
+    except (ValueError, OverflowError):
+        raise ValueError(f"{ALERT_VARIABLE} is {hours!r}, which is no number of hours such as 24") from None
 
 
 DEADLINE = DeadlineAlert(
     reference=DeadlineReference.DAGRUN_QUEUED_AT,
-    interval=timedelta(days=1),
+    interval=alert_after(ALERT_AFTER_HOURS),
     callback=SyncCallback(say_deadline_missed),
 )
 # `airflow dags test` of 3.3 fails at the end of a run that has an alert: it looks for it in the metadata,

@@ -47,6 +47,8 @@ def airflow(
     port = free_port()
     environment = airflow_environment | {
         "VITALS_WORKSPACE": str(business.folder),
+        # Less than any whole review takes.
+        "VITALS_ALERT_AFTER_HOURS": str(10 / 3600),
         "AIRFLOW__CORE__DEFAULT_TASK_RETRY_DELAY": "1",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -93,6 +95,19 @@ def test_a_review_is_triggered_to_success(airflow: Running, business: Business, 
     assert airflow.tasks("weekly_review", first_review) == dict.fromkeys(STEPS, "success")
     assert (business.current / "report" / "index.html").is_file()
     assert "is complete" in airflow.log("weekly_review", first_review, "load")
+
+
+def test_a_review_that_takes_too_long_raises_the_alert(
+    airflow_environment: dict[str, str], first_review: str
+) -> None:
+    logs = Path(airflow_environment["AIRFLOW_HOME"]) / "logs" / "executor_callbacks" / "weekly_review"
+    ends_at = time.monotonic() + 60
+    said = ""
+    while "is not published yet" not in said and time.monotonic() < ends_at:
+        said = "".join(path.read_text() for path in logs.glob(f"{first_review}/*"))
+        time.sleep(1)
+    assert f"The weekly review {first_review} is not published yet" in said
+    assert "readers still see the last release: file://" in said
 
 
 def test_a_manual_run_does_not_disturb_the_schedule(airflow: Running, first_review: str) -> None:
