@@ -128,7 +128,7 @@ def measure_kills(
 ) -> list[Result]:
     """Kill runs of small worlds while readers query all of them."""
     killed, seen = kill_among_readers(worlds, planned_kills(count, seed), readers, began, "kills")
-    steps = {start: worlds[0].undisturbed_from(start).steps for start in (EMPTY, MONDAY, *STEPS)}
+    steps = {start: worlds[0].seconds_of_steps(start) for start in (EMPTY, MONDAY, *STEPS)}
     return results_of_kills(killed, seen, steps)
 
 

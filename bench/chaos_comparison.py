@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ import duckdb
 SCHEMAS = ("raw", "intermediate", "features", "scores", "marts")
 # They name a run, a load, or a moment of the machine's clock.
 OF_ONE_RUN = ("run_id", "load_id", "loaded_at", "seconds", "modified_at")
+# Tables that hold what the weeks of one build need: a run that finds less to build leaves less in them.
+OF_ONE_BUILD = re.compile(r"intermediate\.(int_(?!plans_)\w+_to_weeks|int_days_known_in_parts)")
 
 
 @dataclass
@@ -100,4 +103,4 @@ def _tables(connection: duckdb.DuckDBPyConnection, database: str) -> dict[str, l
         """,
         [database, list(SCHEMAS), list(OF_ONE_RUN)],
     ).fetchall()
-    return dict(rows)
+    return {table: columns for table, columns in rows if not OF_ONE_BUILD.fullmatch(table)}

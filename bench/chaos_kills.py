@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from bench.chaos_worlds import EMPTY, MONDAY, DisturbedWorld, kill, over_worlds
 from pipeline.review import STEPS
 
-# Of ten runs one begins with nothing built and two are whole reviews of a Monday. The others begin at the
-# step that is to be killed, from a copy whose earlier steps are done: as a scheduler retries, and faster.
-KINDS = ("step", "step", MONDAY, "step", "step", "step", "step", MONDAY, "step", EMPTY)
+# Of ten runs one begins with nothing built and one is a whole review of a Monday. The others begin at the
+# step that is to be killed, from a copy whose earlier steps are done: as a scheduler retries, and faster. Of
+# these, too, those whose first step is killed are whole reviews.
+KINDS = ("step", "step", MONDAY, "step", "step", "step", "step", "step", "step", EMPTY)
 # After one of so many kills the next run is killed as well, within the seconds in which it opens the build.
 ONE_OF_KILLED_AGAIN = 5
 SECONDS_OF_OPENING = 2.0
@@ -133,14 +134,14 @@ def kills_by_quarter(
 ) -> dict[str, list[int]]:
     """How many kills met each quarter of each step. undisturbed: seconds of the steps, by start.
 
-    How much longer steps took in these runs is seen from those that came after the killed one.
+    How much longer steps took in these runs is seen from those that came after the killed one in whole runs.
     """
     longer = statistics.median(
         [
             seconds / undisturbed[each.planned.start][step]
             for each in killed
             for step, seconds in each.steps_after.items()
-            if STEPS.index(step) > STEPS.index(each.planned.step)
+            if each.planned.start not in STEPS and STEPS.index(step) > STEPS.index(each.planned.step)
         ]
         or [1.0]
     )
@@ -169,7 +170,7 @@ def _killed(world: DisturbedWorld, planned: Planned) -> Killed:
         world.put_back(planned.start)
         process = world.begin(*_command(planned.start))
         if world.wait_for_step(process, planned.step):
-            seconds = world.undisturbed_from(planned.start).steps[planned.step]
+            seconds = world.seconds_of_steps(planned.start)[planned.step]
             time.sleep(share * seconds * LONGER_AMONG_OTHERS)
         moment = datetime.now(UTC)
         if kill(process):

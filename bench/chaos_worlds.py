@@ -54,15 +54,22 @@ PRELOADED = (
     "pipeline.extension.building",
     "dbt.cli.main",
     "dbt.adapters.duckdb",
+    "duckdb_engine",
     "expectations.gate",
+    "expectations.validation",
     "expectations.raw",
     "expectations.features",
     "expectations.scores",
     "expectations.marts",
     "ml.churn",
     "ml.clusters",
+    "ml.health",
+    "report.lists",
     "report.page",
+    "skops.io",
 )
+# Great Expectations asks for it when it is imported, by whoever is preloaded.
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 SECONDS_BETWEEN_LOOKS = 0.004
 SECONDS_AT_MOST = 600
 # Where a run begins: on a Monday after another, or with nothing built at all. The name of a step stands for
@@ -81,21 +88,24 @@ class Size:
     customers: int
     weeks: int
     changes: Mapping[str, str]
-    has_own_features: bool
-    starts_from_nothing: bool
+    # Without own features, and run from nothing as well.
+    is_small: bool
 
 
 def small() -> Size:
-    """A world whose review takes seconds. Small fits take the same way through the code as large ones."""
+    """A world whose review takes seconds, with enough customers who left for all models to learn.
+
+    Small fits take the same way through the code as large ones.
+    """
     changes = {"training.judged_weeks": "2", "training.sample_rows": "3000", "warehouse.threads": "1"}
-    return Size(60, 20, changes, has_own_features=False, starts_from_nothing=True)
+    return Size(150, 26, changes, is_small=True)
 
 
 def demo() -> Size:
     """The demo as `make review` makes it. Its first review takes minutes, so runs begin on a Monday only."""
     memory = find_workspace("demo").settings.warehouse.memory_limit_gigabytes
     changes = {MEMORY_SETTING: str(memory)}
-    return Size(10_000, 78, changes, has_own_features=True, starts_from_nothing=False)
+    return Size(10_000, 78, changes, is_small=False)
 
 
 @dataclass
@@ -120,6 +130,8 @@ class DisturbedWorld:
     kept: Path
     undisturbed: dict[str, Undisturbed] = field(default_factory=dict)
     base_release: Signature | None = None
+    # Of each step as a command of its own, which makes ready what a whole run has ready by then.
+    seconds_alone: dict[str, float] = field(default_factory=dict)
     # Where the run log ended when the last command began: older lines may be of others with its process id.
     log_begins_at: int = 0
 
@@ -127,10 +139,11 @@ class DisturbedWorld:
     def make(cls, folder: Path, size: Size) -> DisturbedWorld:
         """Simulate, review the week before the last, keep that, and run undisturbed from each start.
 
-        Monday's review is run step by step, as a scheduler does, and a copy is kept before each step.
+        Monday's review is run step by step, as a scheduler does, and a copy is kept before each step. What it
+        leaves is what the whole run has to leave, too.
         """
         workspace = demo_workspace(folder / "demo", size.changes)
-        if not size.has_own_features:
+        if size.is_small:
             leave_out_own_features(workspace)
         simulate(workspace, size.customers, size.weeks)
         world = cls(workspace, folder / "kept")
@@ -142,17 +155,17 @@ class DisturbedWorld:
         bring_back(workspace, aside)
         shutil.copytree(workspace.current_release.resolve(), world.kept / "base_release")
         world._keep(MONDAY)
-        seconds = {}
         for step in STEPS:
             if step != STEPS[0]:
                 world._keep(step)
-            seconds |= world.run_to_the_end(step)
-        world._note_undisturbed(MONDAY, seconds)
-        if size.starts_from_nothing:
+            world.seconds_alone |= world.run_to_the_end(step)
+        world._note_undisturbed(MONDAY, world.seconds_alone)
+        if size.is_small:
             (world.kept / EMPTY / "build").mkdir(parents=True)
             (world.kept / EMPTY / "history").mkdir()
-            world.put_back(EMPTY)
-            world._note_undisturbed(EMPTY, world.run_to_the_end())
+            for start in (EMPTY, MONDAY):
+                world.put_back(start)
+                world._note_undisturbed(start, world.run_to_the_end())
         return world
 
     def _keep(self, start: str) -> None:
@@ -164,6 +177,11 @@ class DisturbedWorld:
         shutil.copyfile(self.workspace.build_database, database)
         release = signature_of(self.workspace.current_release.resolve())
         self.undisturbed[start] = Undisturbed(database, sums_of(database), release, steps)
+
+    def seconds_of_steps(self, start: str) -> dict[str, float]:
+        """How long steps take if nothing disturbs a run from a start."""
+        own = {start: self.seconds_alone[start]} if start in STEPS else {}
+        return self.undisturbed_from(start).steps | own
 
     def undisturbed_from(self, start: str) -> Undisturbed:
         """What comes of a start if nothing disturbs it. Raises KeyError where that was never run."""
