@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from bench.chaos_worlds import EMPTY, MONDAY, DisturbedWorld, kill, over_worlds
 from pipeline.review import STEPS
 
-# Of ten runs one begins with nothing built and one is a whole review of a Monday. The others begin at the
+# Of fourteen runs one is a whole review of a Monday and one begins with nothing built. The others begin at the
 # step that is to be killed, from a copy whose earlier steps are done: as a scheduler retries, and faster. Of
 # these, too, those whose first step is killed are whole reviews.
-KINDS = ("step", "step", MONDAY, "step", "step", "step", "step", "step", "step", EMPTY)
+KINDS = ("step",) * 6 + (MONDAY,) + ("step",) * 6 + (EMPTY,)
 # After one of so many kills the next run is killed as well, within the seconds in which it opens the build.
 ONE_OF_KILLED_AGAIN = 5
 SECONDS_OF_OPENING = 2.0

@@ -87,7 +87,7 @@ def test_kills_are_the_same_for_a_seed_and_meet_every_step_from_every_start() ->
     assert {(start, step) for start in (EMPTY, MONDAY) for step in STEPS} <= set(from_each_start)
     # The others begin at the step that is killed; one that begins with the first is a whole review.
     assert {start for start, step in from_each_start if start == step} == set(STEPS[1:])
-    assert sum(each.start in (EMPTY, MONDAY) for each in planned) >= 60
+    assert sum(each.start in (EMPTY, MONDAY) for each in planned) >= 50
     assert all(0 <= each.share < 1 for each in planned)
     assert sum(each.again_after is not None for each in planned) == 40
 
