@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from bench.chaos_worlds import EMPTY, MONDAY, DisturbedWorld, kill, over_worlds
 from pipeline.review import STEPS
 
-# Of fourteen runs one is a whole review of a Monday and one begins with nothing built. The others begin at the
-# step that is to be killed, from a copy whose earlier steps are done: as a scheduler retries, and faster. Of
-# these, too, those whose first step is killed are whole reviews.
+# Of fourteen runs one is a whole review of a Monday and one begins with nothing built. The others begin at
+# the step that is to be killed, from a copy whose earlier steps are done: as a scheduler retries, and faster.
+# Of these, too, those whose first step is killed are whole reviews.
 KINDS = ("step",) * 6 + (MONDAY,) + ("step",) * 6 + (EMPTY,)
 # After one of so many kills the next run is killed as well, within the seconds in which it opens the build.
 ONE_OF_KILLED_AGAIN = 5
