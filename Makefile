@@ -63,14 +63,15 @@ up: setup ## start Airflow with its metadata in a local Postgres, on loopback (A
 down: setup ## end what `make up` started
 	@$(BIN)/python -m pipeline.service down
 
-bench: setup ## measure what a world and its reviews cost (some minutes; with `LARGE=1` also 100 million events)
+bench: setup ## measure what a world, its reviews and Airflow cost (needs Postgres; `LARGE=1`: also 100 million events)
 	$(BIN)/python -m bench.simulation $(if $(LARGE),--large)
 	$(BIN)/python -m bench.performance $(if $(LARGE),--large)
+	$(BIN)/python -m bench.airflow
 
 truth: setup ## measure how near the product comes to what is planted in the demo's world (ten minutes)
 	$(BIN)/python -m bench.truth
 
-chaos: setup ## kill the review at 200 moments, starve it, damage what it reads, and see whether it recovers (about an hour)
+chaos: setup ## kill the review at 200 moments, starve it, damage what it reads, and see whether it recovers (40 minutes)
 	$(BIN)/python -m bench.chaos
 
 pictures: setup ## draw docs/pictures and bring the numbers of docs/demo-world.md up to date

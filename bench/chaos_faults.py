@@ -6,10 +6,12 @@ what an undisturbed one leaves.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import shutil
 import signal
+import struct
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
@@ -21,18 +23,20 @@ import duckdb
 
 from bench.chaos_comparison import difference
 from bench.chaos_readers import Readers, signature_of
-from bench.chaos_worlds import EMPTY, MONDAY, Before, SmallWorld
+from bench.chaos_worlds import EMPTY, MONDAY, Before, DisturbedWorld
 from bench.workspaces import day_of
 
 FILE_SIZES = (100_000, 1_000_000, 8_000_000)
 # More than the process has when it is forked.
 ADDRESS_SPACES = (150_000_000, 400_000_000)
 SECONDS_OF_A_TORN_PUBLISHER = 4
+# linux/capability.h
+_CAPABILITY_VERSION, _DAC_OVERRIDE, _DAC_READ_SEARCH = 0x20080522, 1, 2
 
-Fault = Callable[[SmallWorld], list[str]]
+Fault = Callable[[DisturbedWorld], list[str]]
 
 
-def limited_file_size(world: SmallWorld) -> list[str]:
+def limited_file_size(world: DisturbedWorld) -> list[str]:
     """A disk quota: no file may grow beyond some bytes."""
     return [
         problem
@@ -41,7 +45,7 @@ def limited_file_size(world: SmallWorld) -> list[str]:
     ]
 
 
-def limited_memory(world: SmallWorld) -> list[str]:
+def limited_memory(world: DisturbedWorld) -> list[str]:
     """An address space that the run outgrows. Libraries may die of it; nothing may be published or lost."""
     problems = []
     for size in ADDRESS_SPACES:
@@ -53,17 +57,17 @@ def limited_memory(world: SmallWorld) -> list[str]:
     return problems
 
 
-def truncated_inputs(world: SmallWorld) -> list[str]:
+def truncated_inputs(world: DisturbedWorld) -> list[str]:
     """The newest file of landing ends in its middle, as a copy that was interrupted."""
     return _damaged_landing(world, lambda content: content[: len(content) // 2], "cut in its middle")
 
 
-def corrupt_inputs(world: SmallWorld) -> list[str]:
+def corrupt_inputs(world: DisturbedWorld) -> list[str]:
     """The newest file of landing has other bytes at its end, where Parquet keeps what the rest means."""
     return _damaged_landing(world, lambda content: content[:-64] + bytes(64), "overwritten at its end")
 
 
-def damaged_build(world: SmallWorld) -> list[str]:
+def damaged_build(world: DisturbedWorld) -> list[str]:
     """The build database is no database any more: the sentence says to move it away, and that helps."""
     problems = []
     for what, damage in (
@@ -82,15 +86,15 @@ def damaged_build(world: SmallWorld) -> list[str]:
     return problems
 
 
-def rights_taken_away(world: SmallWorld) -> list[str]:
-    """Folders that may not be written. Not for root, who may write everywhere."""
+def rights_taken_away(world: DisturbedWorld) -> list[str]:
+    """Folders that may not be written. Root gives up its right to write everywhere first."""
     problems = []
     for folder in (world.workspace.releases, world.workspace.build):
         world.put_back(MONDAY)
         mode = folder.stat().st_mode
         folder.chmod(0o500)
         try:
-            code, said = world.run()
+            code, said = world.run(before=_heed_rights)
         finally:
             folder.chmod(mode)
         if code != 1 or "Traceback" in said:
@@ -99,7 +103,7 @@ def rights_taken_away(world: SmallWorld) -> list[str]:
     return problems
 
 
-def two_reviews_at_once(world: SmallWorld) -> list[str]:
+def two_reviews_at_once(world: DisturbedWorld) -> list[str]:
     """The second one is refused with the first one's process, or comes after it; the tables stand once."""
     world.put_back(MONDAY)
     first = world.begin()
@@ -118,7 +122,7 @@ def two_reviews_at_once(world: SmallWorld) -> list[str]:
     return problems + _differences(world, MONDAY, "after two reviews at once")
 
 
-def jumping_clock(world: SmallWorld) -> list[str]:
+def jumping_clock(world: DisturbedWorld) -> list[str]:
     """The machine's clock goes back two years in the middle, and forward ten: tables do not know it."""
     problems = []
     for days in (-730, 3650):
@@ -134,7 +138,7 @@ def jumping_clock(world: SmallWorld) -> list[str]:
     return problems
 
 
-def planted_rows_are_found(world: SmallWorld) -> dict[str, int]:
+def planted_rows_are_found(world: DisturbedWorld) -> dict[str, int]:
     """The control of the comparison: one row doubled and one lost in a build that was whole."""
     planted = world.kept / "planted.duckdb"
     shutil.copyfile(world.undisturbed[MONDAY].database, planted)
@@ -147,7 +151,7 @@ def planted_rows_are_found(world: SmallWorld) -> dict[str, int]:
     return {"lost": sum(differs.lost.values()), "doubled": sum(differs.doubled.values())}
 
 
-def torn_publications_are_seen(world: SmallWorld, readers: int) -> int:
+def torn_publications_are_seen(world: DisturbedWorld, readers: int) -> int:
     """The control of the readers: releases written over in place, where they read. How often they saw it."""
     world.put_back(MONDAY)
     served = world.kept / "torn"
@@ -169,7 +173,7 @@ def torn_publications_are_seen(world: SmallWorld, readers: int) -> int:
     return seen.torn + seen.errors
 
 
-def _ends_in_a_sentence(world: SmallWorld, start: str, before: Before, what: str) -> list[str]:
+def _ends_in_a_sentence(world: DisturbedWorld, start: str, before: Before, what: str) -> list[str]:
     """A run under a limit: exit code 1 and a sentence, the release as it was; without it, all is mended."""
     world.put_back(start)
     code, said = world.run(before=before)
@@ -179,7 +183,7 @@ def _ends_in_a_sentence(world: SmallWorld, start: str, before: Before, what: str
     return problems + _mends(world, start, f"after {what}", released=code == 0)
 
 
-def _mends(world: SmallWorld, start: str, when: str, *, released: bool = False) -> list[str]:
+def _mends(world: DisturbedWorld, start: str, when: str, *, released: bool = False) -> list[str]:
     """Nothing was published; the next run leaves what an undisturbed one leaves."""
     problems = []
     if not released and signature_of(world.workspace.current_release.resolve()) != world.base_release:
@@ -190,13 +194,13 @@ def _mends(world: SmallWorld, start: str, when: str, *, released: bool = False) 
     return problems + _differences(world, start, when)
 
 
-def _differences(world: SmallWorld, start: str, when: str) -> list[str]:
+def _differences(world: DisturbedWorld, start: str, when: str) -> list[str]:
     differs, release_is_equal = world.compared(start)
     problems = [] if differs.is_none else [f"{when}: lost {differs.lost}, doubled {differs.doubled}"]
     return problems if release_is_equal else [*problems, f"{when} the release differs"]
 
 
-def _damaged_landing(world: SmallWorld, damage: Callable[[bytes], bytes], what: str) -> list[str]:
+def _damaged_landing(world: DisturbedWorld, damage: Callable[[bytes], bytes], what: str) -> list[str]:
     newest = max(world.workspace.landing.iterdir(), key=day_of)
     whole, times = newest.read_bytes(), newest.stat()
     world.put_back(MONDAY)
@@ -215,6 +219,20 @@ def _damaged_landing(world: SmallWorld, damage: Callable[[bytes], bytes], what: 
 def _limit_file_size(size: int) -> None:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+
+
+def _heed_rights() -> None:
+    """Give up the two capabilities by which root passes over the rights of files (Linux)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = struct.pack("Ii", _CAPABILITY_VERSION, 0)
+    sets = ctypes.create_string_buffer(24)
+    if libc.capget(header, sets) != 0:
+        raise OSError(ctypes.get_errno(), "capget")
+    # Effective, permitted and inheritable, of capabilities 0 to 31; then the same of the others.
+    words = list(struct.unpack("6I", sets.raw))
+    words[:3] = [word & ~(1 << _DAC_OVERRIDE | 1 << _DAC_READ_SEARCH) for word in words[:3]]
+    if libc.capset(header, struct.pack("6I", *words)) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def _limit_address_space(more: int) -> None:

@@ -1,4 +1,4 @@
-"""Small worlds for the faults: a business before a Monday, put back as often as it is needed, and its runs.
+"""Worlds for the faults: a business before a Monday, put back as often as it is needed, and its runs.
 
 Runs are forked from a server that has imported what the steps need, which spares the seconds of importing;
 from there on they are what `vitals run` is.
@@ -14,22 +14,31 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import TypeVar
 
-from bench.chaos_comparison import Difference, difference
+from bench.chaos_comparison import Difference, TableSum, difference, sums_of
 from bench.chaos_readers import Signature, signature_of
 from bench.watched import MISLEADING_VARIABLES
-from bench.workspaces import bring_back, demo_workspace, hold_back, simulate, weeks_of_landing
+from bench.workspaces import (
+    MEMORY_SETTING,
+    bring_back,
+    demo_workspace,
+    hold_back,
+    leave_out_own_features,
+    simulate,
+    weeks_of_landing,
+)
 from pipeline.release import swap_link
+from pipeline.review import STEPS
 from pipeline.runlog import read_runs
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, find_workspace
 
-CUSTOMERS, WEEKS = 60, 20
-# Small fits take the same way through the code as large ones.
-SMALL = {"training.judged_weeks": "2", "training.sample_rows": "3000", "warehouse.threads": "1"}
 # What the steps import when they run.
 PRELOADED = (
     "bench.chaos_worlds",
@@ -45,21 +54,58 @@ PRELOADED = (
     "pipeline.extension.building",
     "dbt.cli.main",
     "dbt.adapters.duckdb",
+    "duckdb_engine",
     "expectations.gate",
+    "expectations.validation",
     "expectations.raw",
     "expectations.features",
     "expectations.scores",
     "expectations.marts",
     "ml.churn",
     "ml.clusters",
+    "ml.health",
+    "report.lists",
     "report.page",
+    "skops.io",
 )
+# Great Expectations asks for it when it is imported, by whoever is preloaded.
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 SECONDS_BETWEEN_LOOKS = 0.004
-SECONDS_AT_MOST = 300
-# Where a run begins: on a Monday after another, or with nothing built at all.
+SECONDS_AT_MOST = 600
+# Where a run begins: on a Monday after another, or with nothing built at all. The name of a step stands for
+# a third way, a Monday's review whose earlier steps are done.
 MONDAY, EMPTY = "monday", "empty"
 
 Before = Callable[[], None]
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Size:
+    """A world to make: of how many customers and weeks, with which changes of the demo's review.toml."""
+
+    customers: int
+    weeks: int
+    changes: Mapping[str, str]
+    # Without own features, and run from nothing as well.
+    is_small: bool
+
+
+def small() -> Size:
+    """A world whose review takes seconds, with enough customers who left for all models to learn.
+
+    Small fits take the same way through the code as large ones.
+    """
+    changes = {"training.judged_weeks": "2", "training.sample_rows": "3000", "warehouse.threads": "1"}
+    return Size(150, 26, changes, is_small=True)
+
+
+def demo() -> Size:
+    """The demo as `make review` makes it. Its first review takes minutes, so runs begin on a Monday only."""
+    memory = find_workspace("demo").settings.warehouse.memory_limit_gigabytes
+    changes = {MEMORY_SETTING: str(memory)}
+    return Size(10_000, 78, changes, is_small=False)
 
 
 @dataclass
@@ -67,12 +113,13 @@ class Undisturbed:
     """What a run from one start leaves if nothing disturbs it, and the seconds of its steps."""
 
     database: Path
+    sums: dict[str, TableSum]
     release: Signature
     steps: dict[str, float]
 
 
 @dataclass
-class SmallWorld:
+class DisturbedWorld:
     """A workspace that is put back to one of its starts before each fault.
 
     Its landing never changes: on a Monday the build knows the files up to the week before. What readers
@@ -83,12 +130,22 @@ class SmallWorld:
     kept: Path
     undisturbed: dict[str, Undisturbed] = field(default_factory=dict)
     base_release: Signature | None = None
+    # Of each step as a command of its own, which makes ready what a whole run has ready by then.
+    seconds_alone: dict[str, float] = field(default_factory=dict)
+    # Where the run log ended when the last command began: older lines may be of others with its process id.
+    log_begins_at: int = 0
 
     @classmethod
-    def make(cls, folder: Path) -> SmallWorld:
-        """Simulate, review the week before the last, keep that, and run undisturbed from each start."""
-        workspace = demo_workspace(folder / "demo", SMALL)
-        simulate(workspace, CUSTOMERS, WEEKS)
+    def make(cls, folder: Path, size: Size) -> DisturbedWorld:
+        """Simulate, review the week before the last, keep that, and run undisturbed from each start.
+
+        Monday's review is run step by step, as a scheduler does, and a copy is kept before each step. What it
+        leaves is what the whole run has to leave, too.
+        """
+        workspace = demo_workspace(folder / "demo", size.changes)
+        if size.is_small:
+            leave_out_own_features(workspace)
+        simulate(workspace, size.customers, size.weeks)
         world = cls(workspace, folder / "kept")
         aside = folder / "aside"
         _, last = weeks_of_landing(workspace)
@@ -96,23 +153,39 @@ class SmallWorld:
         world.run_to_the_end()
         world.base_release = signature_of(workspace.current_release.resolve())
         bring_back(workspace, aside)
-        for name in ("build", "history"):
-            shutil.copytree(workspace.data / name, world.kept / MONDAY / name, symlinks=True)
-        (world.kept / EMPTY / "build").mkdir(parents=True)
-        (world.kept / EMPTY / "history").mkdir()
         shutil.copytree(workspace.current_release.resolve(), world.kept / "base_release")
-        for start in (EMPTY, MONDAY):
-            world.put_back(start)
-            world.run_to_the_end()
-            database = world.kept / f"{start}.duckdb"
-            shutil.copyfile(workspace.build_database, database)
-            run = read_runs(workspace.run_log)[-1]
-            world.undisturbed[start] = Undisturbed(
-                database,
-                signature_of(workspace.current_release.resolve()),
-                {step: seconds or 0.0 for step, seconds in run.steps.items()},
-            )
+        world._keep(MONDAY)
+        for step in STEPS:
+            if step != STEPS[0]:
+                world._keep(step)
+            world.seconds_alone |= world.run_to_the_end(step)
+        world._note_undisturbed(MONDAY, world.seconds_alone)
+        if size.is_small:
+            (world.kept / EMPTY / "build").mkdir(parents=True)
+            (world.kept / EMPTY / "history").mkdir()
+            for start in (EMPTY, MONDAY):
+                world.put_back(start)
+                world._note_undisturbed(start, world.run_to_the_end())
         return world
+
+    def _keep(self, start: str) -> None:
+        for name in ("build", "history"):
+            shutil.copytree(self.workspace.data / name, self.kept / start / name, symlinks=True)
+
+    def _note_undisturbed(self, start: str, steps: dict[str, float]) -> None:
+        database = self.kept / f"{start}.duckdb"
+        shutil.copyfile(self.workspace.build_database, database)
+        release = signature_of(self.workspace.current_release.resolve())
+        self.undisturbed[start] = Undisturbed(database, sums_of(database), release, steps)
+
+    def seconds_of_steps(self, start: str) -> dict[str, float]:
+        """How long steps take if nothing disturbs a run from a start."""
+        own = {start: self.seconds_alone[start]} if start in STEPS else {}
+        return self.undisturbed_from(start).steps | own
+
+    def undisturbed_from(self, start: str) -> Undisturbed:
+        """What comes of a start if nothing disturbs it. Raises KeyError where that was never run."""
+        return self.undisturbed[EMPTY if start == EMPTY else MONDAY]
 
     @property
     def whole_releases(self) -> set[Signature]:
@@ -141,6 +214,8 @@ class SmallWorld:
 
     def begin(self, *arguments: str, before: Before | None = None) -> ForkServerProcess:
         """Begin a command of `vitals`; `before` is called in its process first, as to limit it."""
+        log = self.workspace.run_log
+        self.log_begins_at = log.stat().st_size if log.exists() else 0
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(list(PRELOADED))
         process = context.Process(
@@ -168,51 +243,70 @@ class SmallWorld:
             process.join()
         return process.exitcode, self.said.read_text(encoding="utf-8", errors="replace")
 
-    def run_to_the_end(self) -> str:
-        """The whole review; what it said. Raises RuntimeError where it fails."""
-        code, said = self.run()
+    def run_to_the_end(self, *arguments: str) -> dict[str, float]:
+        """The whole review, or another command; seconds of its steps. Raises RuntimeError where it fails."""
+        code, said = self.run(*arguments)
         if code != 0:
-            raise RuntimeError(f"`vitals run` ended with {code}: {said.strip()[-600:]}")
-        return said
+            command = " ".join(arguments or ("run",))
+            raise RuntimeError(f"`vitals {command}` ended with {code}: {said.strip()[-600:]}")
+        return self.steps_of_last_run()
+
+    def steps_of_last_run(self) -> dict[str, float]:
+        """Seconds of the steps that the newest run of the run log has finished."""
+        steps = read_runs(self.workspace.run_log)[-1].steps
+        return {step: seconds for step, seconds in steps.items() if seconds is not None}
 
     def wait_for_step(self, process: ForkServerProcess, step: str) -> bool:
         """Wait until the run begins a step; False where it ended before."""
-        wanted = f'"step": "{step}"'
         while process.is_alive():
-            with contextlib.suppress(OSError):
-                lines = self.workspace.run_log.read_text(encoding="utf-8").splitlines()
-                if any(
-                    wanted in line and '"step_started"' in line and f'"process": {process.pid},' in line
-                    for line in lines
-                ):
-                    return True
+            if any(
+                entry["event"] == "step_started" and entry["step"] == step
+                for entry in self.log_lines(process.pid)
+            ):
+                return True
             time.sleep(SECONDS_BETWEEN_LOOKS)
         return False
 
+    def log_lines(self, process: int) -> list[dict]:
+        """What a process wrote into the run log since the last command began; a cut line is left out."""
+        lines = []
+        with contextlib.suppress(FileNotFoundError), self.workspace.run_log.open("rb") as log:
+            log.seek(self.log_begins_at)
+            for line in log:
+                with contextlib.suppress(ValueError):
+                    lines.append(json.loads(line))
+        return [entry for entry in lines if entry.get("process") == process]
+
     def compared(self, start: str) -> tuple[Difference, bool]:
         """The build against that of the undisturbed run, and whether the release equals its release."""
-        undisturbed = self.undisturbed[start]
-        differs = difference(undisturbed.database, self.workspace.build_database)
+        undisturbed = self.undisturbed_from(start)
+        differs = difference(undisturbed.database, self.workspace.build_database, undisturbed.sums)
         return differs, signature_of(self.workspace.current_release.resolve()) == undisturbed.release
 
 
-def step_under_way(workspace: Workspace, process: int) -> str:
-    """What the run log says that a process was doing when it ended."""
-    try:
-        lines = workspace.run_log.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return "before its first step"
-    doing = "before its first step"
-    for line in lines:
-        with contextlib.suppress(ValueError):
-            entry = json.loads(line)
-            if entry.get("process") != process:
-                continue
-            if entry["event"] == "step_started":
-                doing = entry["step"]
-            elif entry["event"] == "step_finished":
-                doing = f"after {entry['step']}"
-    return doing
+def over_worlds(
+    worlds: Sequence[DisturbedWorld],
+    items: Sequence[Item],
+    work: Callable[[DisturbedWorld, Item], Answer],
+) -> list[Answer]:
+    """Every item once, by whichever world is free next; the answers, in the order in which they came."""
+    waiting: SimpleQueue[Item] = SimpleQueue()
+    for item in items:
+        waiting.put(item)
+    answers: list[Answer] = []
+
+    def take_turns(world: DisturbedWorld) -> None:
+        while True:
+            try:
+                item = waiting.get_nowait()
+            except Empty:
+                return
+            answers.append(work(world, item))
+
+    with ThreadPoolExecutor(len(worlds)) as pool:
+        for taken in [pool.submit(take_turns, world) for world in worlds]:
+            taken.result()
+    return answers
 
 
 def kill(process: ForkServerProcess) -> bool:

@@ -96,6 +96,15 @@ def change_settings(workspace: Workspace, changes: Mapping[str, str]) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def leave_out_own_features(workspace: Workspace) -> None:
+    """Take the feature columns of the workspace's own away, and all own segments, which may ask for them."""
+    shutil.rmtree(workspace.features_folder)
+    path = workspace.folder / "review.toml"
+    tables = re.split(r"(?m)^(?=\[)", path.read_text(encoding="utf-8"))
+    kept = [table for table in tables if not table.startswith("[[segments]]")]
+    path.write_text("".join(kept), encoding="utf-8")
+
+
 def simulate(workspace: Workspace, customers: int, weeks: int, seed: int = 7) -> Watched:
     """Fill landing with a simulated world, a Parquet file per day of receipt."""
     sizes = (f"--customers={customers}", f"--weeks={weeks}", f"--seed={seed}", "--format=parquet")

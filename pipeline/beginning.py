@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 
 from pipeline.backfill import weeks_that_stand
@@ -33,6 +33,20 @@ def begin_review(workspace: Workspace, asked_week: date | None, screen: Screen, 
             f"{RUN_ID_VARIABLE}=monday vitals load --for-review, and the same for the steps after it."
         )
     run_id = choose_run_id()
+    try:
+        return _begin(workspace, asked_week, run_id, screen, again=again)
+    except NotYetError as error:
+        # For `vitals status`; a disk that is full keeps nobody from waiting.
+        with suppress(OSError):
+            RunLog(workspace.run_log, run_id).write(
+                "review_waits", review_week=asked_week, message=str(error)
+            )
+        raise
+
+
+def _begin(
+    workspace: Workspace, asked_week: date | None, run_id: str, screen: Screen, *, again: bool
+) -> date:
     with _opened(workspace, asked_week, run_id) as review:
         other = find_review_under_way(review.warehouse, workspace)
         if other is not None and other.run_id != run_id and not other.has_failed:

@@ -82,11 +82,12 @@ def samples_of(runs: list[RunSummary], workspace: Workspace) -> list[Sample]:
         *(
             Sample("vitals_runs_total", count, (("status", state),))
             for state, count in sorted(Counter(run.state for run in runs).items())
-            if state != "running"
+            if state not in ("running", "waiting")
         ),
         Sample("vitals_run_started_timestamp_seconds", newest.started_at.timestamp()),
     ]
-    ended = [run for run in runs if run.finished_at is not None]
+    # One that waits for its week has loaded and no more.
+    ended = [run for run in runs if run.finished_at is not None and run.state != "waiting"]
     if ended:
         last = max(ended, key=lambda run: run.finished_at)
         samples += [

@@ -125,6 +125,13 @@ class RunSummary:
     shown_week: str = ""
     # Names of what it published: more than one where the step was repeated.
     releases: list[str] = field(default_factory=list)
+    # When it last wrote a line.
+    seen_at: datetime | None = None
+    # Of a scheduled review: what it waits for, where it does; when it began to hold later files out, and
+    # the last load that it reads.
+    waits_for: str = ""
+    begun_at: datetime | None = None
+    through_load_id: int = 0
 
     @property
     def steps(self) -> dict[str, float | None]:
@@ -140,8 +147,15 @@ class RunSummary:
 
     @property
     def state(self) -> str:
-        """done, failed, running; or died, where the process that was at it exists no more."""
+        """done, failed, running, waiting; or died, where the process that was at it exists no more."""
+        if self.waits_for:
+            return "waiting"
         return "died" if self.status == "running" and not is_alive(self.process) else self.status
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether its last process failed, or ended without a word."""
+        return self.state in ("failed", "died")
 
     @property
     def step_under_way(self) -> StepSummary | None:
@@ -169,12 +183,15 @@ def read_runs(path: Path) -> list[RunSummary]:
         except (ValueError, KeyError, TypeError):
             continue
         run = runs.setdefault(run_id, RunSummary(run_id, at, entry.get("process", 0)))
+        run.seen_at = at
         if entry.get("review_week"):
             run.review_week = date.fromisoformat(entry["review_week"])
         if event == "run_started":
             _start_again(run, entry)
         elif event.startswith("step_"):
             _note_step(run, event, at, entry)
+        elif event.startswith("review_"):
+            _note_review(run, event, at, entry)
         elif event == "run_finished":
             run.status, run.finished_at = "done", at
         elif event == "run_failed":
@@ -190,11 +207,19 @@ def read_runs(path: Path) -> list[RunSummary]:
 
 def _start_again(run: RunSummary, entry: dict[str, Any]) -> None:
     """A retried run, and each task of a scheduler's, comes again under the same id."""
-    run.status, run.message, run.finished_at = "running", "", None
+    run.status, run.message, run.finished_at, run.waits_for = "running", "", None, ""
     run.process = entry.get("process", 0)
     run.command = entry.get("command", "")
     run.versions = entry.get("versions", {})
     run.git_commit = entry.get("git_commit")
+
+
+def _note_review(run: RunSummary, event: str, at: datetime, entry: dict[str, Any]) -> None:
+    if event == "review_begun":
+        run.begun_at, run.through_load_id = at, entry["through_load_id"]
+    elif event == "review_waits":
+        # Nothing of it is at work until it looks again.
+        run.status, run.waits_for = "done", entry["message"]
 
 
 def _note_step(run: RunSummary, event: str, at: datetime, entry: dict[str, Any]) -> None:

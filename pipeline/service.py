@@ -194,8 +194,10 @@ def check_database(address: str) -> None:
         )
     if "does not exist" in said:
         raise VitalsError(f"the metadata database is not there: {said[:200]}. Make it with `createdb`.")
+    # Postgres goes on to ask whether it is running there at all.
+    reason = said.partition(" Is the server running")[0][:200]
     raise VitalsError(
-        f"the metadata database is down or not reachable: {said[:200]}. Start it, or mend "
+        f"the metadata database is down or not reachable: {reason}. Start it, or mend "
         f"{DATABASE_VARIABLE}, and call again."
     )
 

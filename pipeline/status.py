@@ -13,10 +13,13 @@ from rich.text import Text
 
 from pipeline.lock import Holder, find_holder, moment
 from pipeline.runlog import RunSummary, read_runs
+from pipeline.underway import GIVEN_UP_AFTER, review_under_way_by_log
 from pipeline.workspace import Workspace
 
 # With the lines above and below, one screen of 24 lines.
 RUNS_SHOWN = 8
+# As many reviews as the DAG lets be active at once.
+WAITING_SHOWN = 3
 # Letters from which on every step is shown with its seconds.
 WIDE_SCREEN = 140
 
@@ -40,6 +43,8 @@ def show_status(workspace: Workspace, console: Console) -> None:
     _say(console, _load_line(runs))
     _say(console, _under_way_line(runs))
     _say(console, _lock_line(holder))
+    for line in _review_lines(runs):
+        _say(console, line)
     console.print(_table_of(runs[-RUNS_SHOWN:], is_wide=console.width >= WIDE_SCREEN))
     if runs[-1].state in ("failed", "died"):
         _say(console, f"why {runs[-1].run_id} failed: {_why(runs[-1])}")
@@ -87,6 +92,21 @@ def _under_way_line(runs: list[RunSummary]) -> str:
     since = run.started_at if step is None else step.started_at
     seconds = (datetime.now(UTC) - since).total_seconds()
     return f"under way: {doing} since {moment(since)} ({seconds:,.0f} s), process {run.process}"
+
+
+def _review_lines(runs: list[RunSummary]) -> list[str]:
+    """A scheduler's review between its steps, and those that wait for their turn or their week."""
+    begun = review_under_way_by_log(runs)
+    waiting = [
+        run
+        for run in runs
+        if run.state == "waiting" and abs(datetime.now(UTC) - run.seen_at) <= GIVEN_UP_AFTER
+    ]
+    lines = [] if begun is None else [f"review: {begun.in_words()}; files that land now wait"]
+    return lines + [
+        f"waiting: {run.run_id}, last looked {moment(run.seen_at)}: {run.waits_for}"
+        for run in waiting[-WAITING_SHOWN:]
+    ]
 
 
 def _lock_line(holder: Holder | None) -> str:

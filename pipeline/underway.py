@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from pipeline.runlog import read_runs
+from pipeline.runlog import RunSummary, read_runs
 from pipeline.warehouse import Warehouse
 from pipeline.workspace import Workspace
 
@@ -54,6 +54,29 @@ def find_review_under_way(warehouse: Warehouse, workspace: Workspace) -> ReviewU
     )
 
 
+def review_under_way_by_log(runs: list[RunSummary]) -> ReviewUnderWay | None:
+    """The same as the run log has it, for whoever must not open the build database."""
+    begun = [run for run in runs if run.begun_at is not None]
+    if not begun:
+        return None
+    run = max(begun, key=lambda each: each.begun_at)
+    publish = run.done_by_step.get("publish")
+    is_published = publish is not None and publish.status == "done" and publish.started_at > run.begun_at
+    # Another run builds only after this one has failed and given way.
+    has_given_way = any(
+        step.step != "load" and step.started_at > run.begun_at
+        for other in runs
+        if other is not run
+        for step in other.done_by_step.values()
+    )
+    is_given_up = abs(datetime.now(UTC) - run.seen_at) > GIVEN_UP_AFTER
+    if is_published or has_given_way or is_given_up:
+        return None
+    return ReviewUnderWay(
+        run.run_id, run.review_week, run.through_load_id, run.begun_at, run.seen_at, run.has_failed
+    )
+
+
 def note_review_under_way(warehouse: Warehouse, run_id: str, review_week: date) -> int:
     """Begin a review with what is loaded now; its watermark."""
     through = warehouse.value("select coalesce(max(load_id), 0) from raw.loads")
@@ -79,7 +102,7 @@ def end_review_under_way(warehouse: Warehouse, run_id: str) -> None:
 def _has_failed(workspace: Workspace, run_id: str) -> bool:
     """Whether the last process of a run failed, or ended without a word."""
     run = next((run for run in read_runs(workspace.run_log) if run.run_id == run_id), None)
-    return run is not None and run.state in ("failed", "died")
+    return run is not None and run.has_failed
 
 
 def _now() -> datetime:

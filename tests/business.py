@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,10 +12,8 @@ from pathlib import Path
 
 import duckdb
 
+from bench.chaos_comparison import OF_ONE_BUILD
 from pipeline.workspace import WORKSPACES_FOLDER
-
-# Tables that hold what the weeks of one build need; the feature row shows all of it.
-OF_ONE_BUILD = re.compile(r"intermediate\.(int_(?!plans_)\w+_to_weeks|int_days_known_in_parts)")
 
 
 @dataclass(frozen=True)

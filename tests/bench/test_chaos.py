@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import re
 import shlex
 import shutil
@@ -15,10 +16,13 @@ import duckdb
 import pytest
 
 from bench.chaos import FAULTS, command_line, results_of_kills
-from bench.chaos_comparison import difference
-from bench.chaos_kills import Killed, planned_kills
+from bench.chaos_comparison import difference, sums_of
+from bench.chaos_faults import _heed_rights
+from bench.chaos_kills import Killed, Planned, kills_by_quarter, planned_kills, planned_kills_of_steps
 from bench.chaos_readers import Readers, Seen, signature_of
+from bench.chaos_worlds import EMPTY, MONDAY
 from bench.record import PROJECT_FOLDER
+from bench.workspaces import demo_workspace, leave_out_own_features
 from pipeline.review import STEPS
 
 
@@ -63,18 +67,76 @@ def test_lost_and_doubled_rows_are_counted(tmp_path: Path) -> None:
         "create table marts.late as select 1 as one",
     )
     found = difference(one, other)
+    assert difference(one, other, sums_of(one)) == found
     assert found.lost == {"raw.events": 2, "raw.loads": 1}
     assert found.doubled == {"raw.events": 3, "marts.late": 1}
 
 
-def test_kills_are_the_same_for_a_seed_and_meet_every_step() -> None:
+def test_what_one_build_needs_is_not_compared(tmp_path: Path) -> None:
+    schema = "create schema intermediate"
+    more = "create table intermediate.int_usage_summed_to_weeks as select 1 as review_week"
+    one = database(tmp_path / "one.duckdb", schema, more)
+    assert difference(one, database(tmp_path / "other.duckdb", schema)).is_none
+
+
+def test_kills_are_the_same_for_a_seed_and_meet_every_step_from_every_start() -> None:
     planned = planned_kills(200, 7)
     assert planned == planned_kills(200, 7) != planned_kills(200, 8)
-    assert set(Counter(each.step for each in planned)) == set(STEPS)
-    assert min(Counter(each.step for each in planned).values()) >= 200 // len(STEPS)
+    assert min(Counter(each.step for each in planned).values()) >= 200 // len(STEPS) - 1
     from_each_start = Counter((each.start, each.step) for each in planned)
-    assert len(from_each_start) == 2 * len(STEPS)
+    assert {(start, step) for start in (EMPTY, MONDAY) for step in STEPS} <= set(from_each_start)
+    # The others begin at the step that is killed; one that begins with the first is a whole review.
+    assert {start for start, step in from_each_start if start == step} == set(STEPS[1:])
+    assert sum(each.start in (EMPTY, MONDAY) for each in planned) >= 50
     assert all(0 <= each.share < 1 for each in planned)
+    assert sum(each.again_after is not None for each in planned) == 40
+
+
+def test_a_few_kills_of_a_large_world_meet_every_step_once() -> None:
+    planned = planned_kills_of_steps(len(STEPS), 7)
+    assert [each.step for each in planned] == list(STEPS)
+    assert [each.start for each in planned] == [MONDAY, *STEPS[1:]]
+
+
+def test_quarters_of_steps_know_how_much_longer_steps_took() -> None:
+    def killed(step: str, seconds: float | None, **after: float) -> Killed:
+        return Killed(Planned(MONDAY, step, 0.5), step, 0, seconds_in_step=seconds, steps_after=after)
+
+    steps = {MONDAY: dict.fromkeys(STEPS, 4.0)}
+    # What came after the killed step took twice as long as undisturbed, so the step has eight seconds.
+    met = [
+        killed("train", 1.9, train=1.0, score=8.0),
+        killed("train", 5.0, score=8.0),
+        killed("train", 99.0, score=8.0),
+        killed("publish", None),
+    ]
+    assert kills_by_quarter(met, steps) == {step: [0, 0, 0, 0] for step in STEPS} | {"train": [1, 0, 1, 1]}
+
+
+def test_a_world_without_own_features_asks_for_none(tmp_path: Path) -> None:
+    workspace = demo_workspace(tmp_path / "demo")
+    assert workspace.settings.segments
+    plain = demo_workspace(tmp_path / "plain")
+    leave_out_own_features(plain)
+    assert not plain.settings.segments
+    assert not plain.features_folder.exists()
+    assert plain.settings.model_copy(update={"segments": workspace.settings.segments}) == workspace.settings
+
+
+def test_rights_are_heeded_by_root_too(tmp_path: Path) -> None:
+    folder = tmp_path / "closed"
+    folder.mkdir(mode=0o500)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply(_is_refused, (folder,))
+
+
+def _is_refused(folder: Path) -> bool:
+    _heed_rights()
+    try:
+        (folder / "file").touch()
+    except PermissionError:
+        return True
+    return False
 
 
 def test_kills_that_lose_or_double_rows_do_not_hold() -> None:
@@ -82,15 +144,15 @@ def test_kills_that_lose_or_double_rows_do_not_hold() -> None:
     good = Killed(planned, "load", 10, release_is_equal=True)
     bad = Killed(planned, "load", 0, lost={"raw.events": 2}, doubled={"raw.loads": 1})
     failed = Killed(planned, "load", 0, failure="exit code 1: it could not")
-    results = {each.name: each for each in results_of_kills([good, bad, failed], Seen(queries=9, torn=1))}
+    results = {each.name: each for each in results_of_kills([good, bad, failed], Seen(queries=9, torn=1), {})}
     assert results["kills"].value == 3
     assert (results["rows_lost"].value, results["rows_doubled"].value) == (2, 1)
     assert results["releases_that_differ"].value == 2
     assert results["runs_after_a_kill_that_failed"].value == 1
     judged = ("rows_lost", "rows_doubled", "torn_reads_among_kills", "runs_after_a_kill_that_failed")
     assert not any(results[name].holds for name in judged)
-    whole = {each.name: each for each in results_of_kills([good], Seen(queries=9))}
-    assert all(whole[name].holds for name in judged)
+    whole = {each.name: each for each in results_of_kills([good], Seen(queries=9), {}, of="demo_")}
+    assert all(whole[f"demo_{name}"].holds for name in judged)
 
 
 def test_readers_tell_whole_releases_from_torn_ones(tmp_path: Path) -> None:
@@ -119,15 +181,15 @@ def test_readers_tell_whole_releases_from_torn_ones(tmp_path: Path) -> None:
 def test_every_fault_has_its_row_on_the_page() -> None:
     page = (PROJECT_FOLDER / "docs" / "faults.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| ")]
-    # Kills and readers have rows of their own; cut and overwritten files share one.
-    assert len(rows) - 2 == len(FAULTS) - 1 + 2
+    # Two sorts of kills and readers have rows of their own; cut and overwritten files share one.
+    assert len(rows) - 2 == len(FAULTS) - 1 + 3
 
 
 @pytest.mark.slow
 def test_a_few_kills_and_publications_lose_nothing(tmp_path: Path) -> None:
     results = tmp_path / "chaos.json"
-    amounts = ("--kills", "3", "--publishes", "3", "--queries", "20", "--readers", "4", "--worlds", "1")
-    others = ("--faults", "two_reviews_at_once", "--results", str(results))
+    amounts = ("--kills", "3", "--demo-kills", "0", "--publishes", "3", "--queries", "20", "--readers", "4")
+    others = ("--worlds", "1", "--faults", "two_reviews_at_once", "--results", str(results))
     done = subprocess.run(
         [sys.executable, "-m", "bench.chaos", *amounts, *others],
         cwd=PROJECT_FOLDER,

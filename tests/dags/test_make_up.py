@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.running_airflow import free_port, started
 from pipeline.processes import is_alive
 from pipeline.review import STEPS
 from pipeline.service import PROCESSES, _postgres_programs
 from tests.business import copy_workspace
-from tests.dags.running import free_port, started
 
 pytestmark = [
     pytest.mark.slow,

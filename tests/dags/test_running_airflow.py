@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.running_airflow import Running, free_port, started
 from pipeline.review import STEPS
 from pipeline.weeks import WEEK
 from tests.business import Business, copy_business, copy_workspace
-from tests.dags.running import Running, free_port, started
 
 pytestmark = pytest.mark.slow
 

@@ -10,11 +10,14 @@ import pytest
 
 from pipeline.completeness import judge_completeness
 from pipeline.review import STEPS
+from pipeline.runlog import RunLog
 from pipeline.warehouse import Warehouse
 from pipeline.workspace import find_workspace
 from tests.business import Business, copy_business, run_log
 
 A_DAY_LATER = timedelta(days=1)
+# Beyond what the kernel numbers.
+NO_PROCESS = 2**22 + 1
 
 
 @pytest.fixture
@@ -80,6 +83,45 @@ def test_a_review_that_failed_gives_way(business: Business) -> None:
     assert business.vitals("load", "--if-new").code == 99
     begun = business.vitals("load", "--for-review", "--again", VITALS_RUN_ID="airflow-second")
     assert begun.code == 0, begun.said
+
+
+def test_a_review_whose_process_was_killed_gives_way(business: Business) -> None:
+    assert business.vitals("load", "--for-review", "--again", VITALS_RUN_ID="airflow-first").code == 0
+    # As a kill amid `features` leaves the run log.
+    killed = RunLog(business.data / "build" / "runs.jsonl", "airflow-first")
+    killed.write("run_started", steps=["features"], process=NO_PROCESS)
+    killed.write("step_started", step="features", review_week=week_of(business), process=NO_PROCESS)
+    held = business.vitals("load")
+    assert held.code == 0, held.said
+    assert "failed in a step and may be repeated" in held.said
+    assert "failed in a step and may be repeated" in business.vitals("status").said
+    begun = business.vitals("load", "--for-review", "--again", VITALS_RUN_ID="airflow-second")
+    assert begun.code == 0, begun.said
+
+
+def test_status_shows_a_review_under_way_and_one_that_waits(business: Business) -> None:
+    assert "review:" not in business.vitals("status").said
+    week = week_of(business)
+    begun = business.vitals("load", "--for-review", "--again", VITALS_RUN_ID="airflow-first")
+    assert begun.code == 0, begun.said
+    waits = business.vitals("load", "--for-review", "--again", "--week", week, VITALS_RUN_ID="airflow-second")
+    assert waits.code == 75
+    future = business.vitals("load", "--for-review", "--week", "2031-03-05", VITALS_RUN_ID="airflow-third")
+    assert future.code == 75
+    said = business.vitals("status").said
+    assert f"review: the review airflow-first of the week of {week} is under way" in said
+    assert "waiting: airflow-second, last looked " in said
+    assert "this one waits until it is published" in said
+    assert "waiting: airflow-third, last looked " in said
+    assert len(said.splitlines()) <= 24
+    samples = (business.data / "metrics" / "vitals.prom").read_text(encoding="utf-8")
+    assert 'status="waiting"' not in samples
+    for step in STEPS[1:]:
+        assert business.vitals(step, VITALS_RUN_ID="airflow-first").code == 0
+    after = business.vitals("status").said
+    assert "review:" not in after
+    # It has not looked since.
+    assert "waiting: airflow-second" in after
 
 
 def test_a_week_whose_last_day_is_missing_is_gone_on_with_and_said(business: Business) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pyarrow
 
+from bench.chaos_comparison import OF_ONE_BUILD
 from pipeline.errors import UsageError
 from pipeline.load import load_landing
 from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 from pipeline.weeks import WEEK, WeekPlan, choose_week, monday_of, week_bounds
 from pipeline.workspace import Workspace
-from tests.business import OF_ONE_BUILD
 from tests.proofs.comparisons import content, tables_of
 from tests.proofs.compiled_models import CompiledModels, new_workspace
 from tests.proofs.worlds import Business

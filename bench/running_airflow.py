@@ -64,7 +64,7 @@ class Running:
             if len(runs) == weeks and set(runs.values()) <= set(ENDED):
                 return runs
             time.sleep(1)
-        raise AssertionError(f"backfill {number} after {seconds} seconds: {runs}")
+        raise RuntimeError(f"backfill {number} after {seconds} seconds: {runs}")
 
     def tasks(self, dag: str, run_id: str) -> dict[str, str]:
         found = self.ask("GET", f"/api/v2/dags/{dag}/dagRuns/{run_id}/taskInstances")
@@ -76,12 +76,14 @@ class Running:
 
 
 def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
     with closing(socket.socket()) as listening:
         listening.bind(("127.0.0.1", 0))
         return listening.getsockname()[1]
 
 
 def started(address: str, home: Path, said: Path) -> Running:
+    """Log in once it is healthy and has read the DAGs. Raises RuntimeError, with its log, where it is not."""
     running = Running(address)
     passwords = home / "simple_auth_manager_passwords.json.generated"
     ends_at = time.monotonic() + 240
@@ -100,4 +102,4 @@ def started(address: str, home: Path, said: Path) -> Running:
             # Not listening yet, or the DAGs are not read yet.
             pass
         time.sleep(1)
-    raise AssertionError(said.read_text(encoding="utf-8", errors="replace")[-4000:])
+    raise RuntimeError(said.read_text(encoding="utf-8", errors="replace")[-4000:])
