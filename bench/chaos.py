@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ from bench.chaos_kills import (
     planned_kills_of_steps,
 )
 from bench.chaos_readers import Readers, Seen
-from bench.chaos_worlds import EMPTY, MONDAY, DisturbedWorld, demo, over_worlds, small
+from bench.chaos_worlds import MONDAY, DisturbedWorld, demo, over_worlds, small
 from bench.record import RESULTS_FOLDER, Result, Target, merge_results, number_text, table_text
 from pipeline.review import STEPS
 
@@ -72,9 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results += of_demo.result()
         if asked.kills:
             results += measure_kills(worlds, asked.kills, asked.readers, asked.seed, began)
-    minutes = (time.monotonic() - began) / 60
-    holds = MINUTES.holds(minutes) if asked.kills >= KILLS else None
-    results.append(Result("chaos_minutes", minutes, "minutes", str(MINUTES), holds, {"kills": asked.kills}))
+    if asked.kills >= KILLS and set(asked.faults) == set(FAULTS):
+        minutes = (time.monotonic() - began) / 60
+        results.append(_judged("chaos_minutes", minutes, "minutes", MINUTES, {"kills": asked.kills}))
     merge_results(asked.results, results)
     rows = [
         [result.name, number_text(result.value), result.unit, result.target or "–", number_text(result.holds)]
@@ -120,7 +120,7 @@ def measure_demo(folder: Path, count: int, seed: int, began: float) -> list[Resu
     killed, seen = kill_among_readers(
         [world], planned_kills_of_steps(count, seed), READERS_OF_DEMO, began, "kills of the demo"
     )
-    return results_of_kills(killed, seen, {}, of="demo_")
+    return results_of_kills(killed, seen, of="demo_")
 
 
 def measure_kills(
@@ -128,8 +128,7 @@ def measure_kills(
 ) -> list[Result]:
     """Kill runs of small worlds while readers query all of them."""
     killed, seen = kill_among_readers(worlds, planned_kills(count, seed), readers, began, "kills")
-    steps = {start: worlds[0].seconds_of_steps(start) for start in (EMPTY, MONDAY, *STEPS)}
-    return results_of_kills(killed, seen, steps)
+    return results_of_kills(killed, seen)
 
 
 def kill_among_readers(
@@ -151,10 +150,8 @@ def kill_among_readers(
     return killed, seen
 
 
-def results_of_kills(
-    killed: Sequence[Killed], seen: Seen, steps: Mapping[str, Mapping[str, float]], of: str = ""
-) -> list[Result]:
-    """What kills and the readers among them come to. steps: seconds of undisturbed ones, by start."""
+def results_of_kills(killed: Sequence[Killed], seen: Seen, of: str = "") -> list[Result]:
+    """What kills and the readers among them come to."""
     logs = [each.log_bytes for each in killed]
     detail = {
         "kills_by_step": dict(sorted(Counter(each.during for each in killed).items())),
@@ -181,7 +178,7 @@ def results_of_kills(
         _judged("reader_errors_among_kills", seen.errors, "errors", NONE),
     ]
     if len(killed) >= KILLS:
-        quarters = kills_by_quarter(killed, steps)
+        quarters = kills_by_quarter(killed)
         missed = sum(count == 0 for counts in quarters.values() for count in counts)
         results.append(_judged("quarters_of_steps_without_a_kill", missed, "quarters", NONE, quarters))
     return [replace(result, name=f"{of}{result.name}") for result in results]

@@ -26,7 +26,8 @@ from bench.chaos_readers import Readers, signature_of
 from bench.chaos_worlds import EMPTY, MONDAY, Before, DisturbedWorld
 from bench.workspaces import day_of
 
-FILE_SIZES = (100_000, 1_000_000, 8_000_000)
+# The last is less than the page and the published warehouse take, so that it is met at the end of a run.
+FILE_SIZES = (100_000, 1_000_000, 3_000_000)
 # More than the process has when it is forked.
 ADDRESS_SPACES = (150_000_000, 400_000_000)
 SECONDS_OF_A_TORN_PUBLISHER = 4
@@ -97,7 +98,8 @@ def rights_taken_away(world: DisturbedWorld) -> list[str]:
             code, said = world.run(before=_heed_rights)
         finally:
             folder.chmod(mode)
-        if code != 1 or "Traceback" in said:
+        # 2 where the settings name the folder.
+        if code not in (1, 2) or "Traceback" in said:
             problems.append(f"{folder.name} without rights: exit code {code}: {said.strip()[-300:]}")
         problems += _mends(world, MONDAY, f"after {folder.name} without rights")
     return problems

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import random
-import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -20,8 +19,8 @@ KINDS = ("step",) * 6 + (MONDAY,) + ("step",) * 6 + (EMPTY,)
 # After one of so many kills the next run is killed as well, within the seconds in which it opens the build.
 ONE_OF_KILLED_AGAIN = 5
 SECONDS_OF_OPENING = 2.0
-# A run among readers and other runs takes longer than the undisturbed one: some kills come between two steps.
-LONGER_AMONG_OTHERS = 1.2
+# Somewhat beyond the end of a step, as far as that is known: some kills come between two steps.
+BEYOND_THE_END = 1.1
 TRIES_TO_MEET_A_STEP = 6
 CANNOT_BE_OPENED = "cannot be opened"
 BEFORE_ITS_FIRST_STEP = "before its first step"
@@ -44,14 +43,13 @@ class Planned:
 class Killed:
     """A kill, and what the run after it left. rebuilt: the build could not be opened and was moved away.
 
-    seconds_in_step: how far the step had come; None where the kill came between two steps. steps_after:
-    seconds of the steps of the run that came to its end.
+    share_of_step: how far the step had come, as far as that is known; None where the kill came between two.
     """
 
     planned: Planned
     during: str
     log_bytes: int
-    seconds_in_step: float | None = None
+    share_of_step: float | None = None
     again: bool = False
     rebuilt: bool = False
     lost: dict[str, int] = field(default_factory=dict)
@@ -59,7 +57,6 @@ class Killed:
     release_is_equal: bool = False
     failure: str = ""
     seconds: float = 0.0
-    steps_after: dict[str, float] = field(default_factory=dict)
 
     @property
     def is_amiss(self) -> bool:
@@ -104,7 +101,7 @@ def kill_runs(
 def kill_and_run_again(world: DisturbedWorld, planned: Planned) -> Killed:
     """One kill, the run after it, and the comparison. A build that cannot be opened is moved away first."""
     began = time.monotonic()
-    killed = _killed(world, planned)
+    killed, seconds_in_step = _killed(world, planned)
     start, command = planned.start, _command(planned.start)
     if planned.again_after is not None:
         process = world.begin(*command)
@@ -124,32 +121,21 @@ def kill_and_run_again(world: DisturbedWorld, planned: Planned) -> Killed:
     else:
         differs, killed.release_is_equal = world.compared(start)
         killed.lost, killed.doubled = differs.lost, differs.doubled
-        killed.steps_after = world.steps_of_last_run()
+        pace = world.pace_of(start, world.steps_of_last_run())
+        world.pace = (world.pace + pace) / 2
+        if seconds_in_step is not None:
+            usual = world.seconds_of_steps(planned.start)[killed.during]
+            killed.share_of_step = seconds_in_step / (usual * pace)
     killed.seconds = time.monotonic() - began
     return killed
 
 
-def kills_by_quarter(
-    killed: Sequence[Killed], undisturbed: Mapping[str, Mapping[str, float]]
-) -> dict[str, list[int]]:
-    """How many kills met each quarter of each step. undisturbed: seconds of the steps, by start.
-
-    How much longer steps took in these runs is seen from those that came after the killed one in whole runs.
-    """
-    longer = statistics.median(
-        [
-            seconds / undisturbed[each.planned.start][step]
-            for each in killed
-            for step, seconds in each.steps_after.items()
-            if each.planned.start not in STEPS and STEPS.index(step) > STEPS.index(each.planned.step)
-        ]
-        or [1.0]
-    )
+def kills_by_quarter(killed: Sequence[Killed]) -> dict[str, list[int]]:
+    """How many kills met each quarter of each step."""
     quarters = {step: [0, 0, 0, 0] for step in STEPS}
     for each in killed:
-        if each.seconds_in_step is not None:
-            share = each.seconds_in_step / (undisturbed[each.planned.start][each.during] * longer)
-            quarters[each.during][min(int(share * 4), 3)] += 1
+        if each.share_of_step is not None:
+            quarters[each.during][min(int(each.share_of_step * 4), 3)] += 1
     return quarters
 
 
@@ -164,19 +150,20 @@ def _command(start: str) -> tuple[str, ...]:
     return ("run", "--from", start) if start in STEPS else ("run",)
 
 
-def _killed(world: DisturbedWorld, planned: Planned) -> Killed:
+def _killed(world: DisturbedWorld, planned: Planned) -> tuple[Killed, float | None]:
+    """The kill, and how many seconds its step had been at work."""
     share = planned.share
     for _ in range(TRIES_TO_MEET_A_STEP):
         world.put_back(planned.start)
         process = world.begin(*_command(planned.start))
         if world.wait_for_step(process, planned.step):
             seconds = world.seconds_of_steps(planned.start)[planned.step]
-            time.sleep(share * seconds * LONGER_AMONG_OTHERS)
+            time.sleep(share * seconds * world.pace * BEYOND_THE_END)
         moment = datetime.now(UTC)
         if kill(process):
             log = world.workspace.build_database.with_suffix(".duckdb.wal")
             during, seconds = _under_way(world.log_lines(process.pid), moment)
-            return Killed(planned, during, log.stat().st_size if log.exists() else 0, seconds)
+            return Killed(planned, during, log.stat().st_size if log.exists() else 0), seconds
         # It had come to its end: earlier in the step.
         share /= 2
     raise RuntimeError(f"no kill came before the end of a run: {planned}")

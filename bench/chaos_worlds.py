@@ -132,6 +132,8 @@ class DisturbedWorld:
     base_release: Signature | None = None
     # Of each step as a command of its own, which makes ready what a whole run has ready by then.
     seconds_alone: dict[str, float] = field(default_factory=dict)
+    # How much longer steps took of late than undisturbed: other programs come and go.
+    pace: float = 1.0
     # Where the run log ended when the last command began: older lines may be of others with its process id.
     log_begins_at: int = 0
 
@@ -182,6 +184,12 @@ class DisturbedWorld:
         """How long steps take if nothing disturbs a run from a start."""
         own = {start: self.seconds_alone[start]} if start in STEPS else {}
         return self.undisturbed_from(start).steps | own
+
+    def pace_of(self, start: str, steps: Mapping[str, float]) -> float:
+        """How much longer steps of a run took than undisturbed; loading, which may find all done, aside."""
+        usual = self.seconds_of_steps(start)
+        known = [step for step in steps if step != STEPS[0]]
+        return sum(steps[step] for step in known) / sum(usual[step] for step in known)
 
     def undisturbed_from(self, start: str) -> Undisturbed:
         """What comes of a start if nothing disturbs it. Raises KeyError where that was never run."""

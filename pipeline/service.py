@@ -137,7 +137,8 @@ def up(service: Service) -> None:
     try:
         if owns_database:
             _start_postgres(service)
-        check_database(environment[DATABASE_VARIABLE])
+        remedy = _remedy_for_own_password(service) if owns_database else None
+        check_database(environment[DATABASE_VARIABLE], remedy)
         _airflow(service, environment, "db", "migrate")
         _airflow(
             service, environment, "pools", "set", "vitals_warehouse", "1", "the warehouse has one writer"
@@ -172,7 +173,7 @@ def down(service: Service) -> None:
         _postgres(service, "pg_ctl", "stop", "--mode=fast", "--silent", "--wait", check=False)
 
 
-def check_database(address: str) -> None:
+def check_database(address: str, remedy_for_password: str | None = None) -> None:
     """Raises VitalsError, with the remedy, where the metadata database does not let us in."""
     import psycopg
 
@@ -187,11 +188,11 @@ def check_database(address: str) -> None:
             "postgresql+psycopg://USER:PASSWORD@HOST:PORT/DATABASE."
         ) from None
     if "password" in said or "authentication" in said:
-        raise VitalsError(
-            "the metadata database refuses the password (wrong, or expired). Set a new one in Postgres with "
-            "`alter role airflow password '…' valid until 'infinity'`, and the same in "
-            f"{DATABASE_VARIABLE} or in secrets/postgres of the Airflow folder."
+        remedy = remedy_for_password or (
+            "Set a new one in Postgres with `alter role airflow password '…' valid until 'infinity'`, and "
+            f"the same in {DATABASE_VARIABLE}."
         )
+        raise VitalsError(f"the metadata database refuses the password (wrong, or expired). {remedy}")
     if "does not exist" in said:
         raise VitalsError(f"the metadata database is not there: {said[:200]}. Make it with `createdb`.")
     # Postgres goes on to ask whether it is running there at all.
@@ -199,6 +200,17 @@ def check_database(address: str) -> None:
     raise VitalsError(
         f"the metadata database is down or not reachable: {reason}. Start it, or mend "
         f"{DATABASE_VARIABLE}, and call again."
+    )
+
+
+def _remedy_for_own_password(service: Service) -> str:
+    """For a cluster whose only role may not log in any more: Postgres without a server asks for none."""
+    as_owner = f"runuser -u {POSTGRES_USER} -- " if os.geteuid() == 0 else ""
+    secret = service.folder / "secrets" / "postgres"
+    return (
+        "Set that of the cluster of `make up` anew, and call again: "
+        f"`echo \"alter role airflow password '$(cat {secret})' valid until 'infinity'\" | "
+        f"{as_owner}{_postgres_programs()}/postgres --single -D {service.postgres} postgres`"
     )
 
 

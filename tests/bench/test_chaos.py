@@ -20,7 +20,7 @@ from bench.chaos_comparison import difference, sums_of
 from bench.chaos_faults import _heed_rights
 from bench.chaos_kills import Killed, Planned, kills_by_quarter, planned_kills, planned_kills_of_steps
 from bench.chaos_readers import Readers, Seen, signature_of
-from bench.chaos_worlds import EMPTY, MONDAY
+from bench.chaos_worlds import EMPTY, MONDAY, DisturbedWorld, Undisturbed
 from bench.record import PROJECT_FOLDER
 from bench.workspaces import demo_workspace, leave_out_own_features
 from pipeline.review import STEPS
@@ -98,19 +98,22 @@ def test_a_few_kills_of_a_large_world_meet_every_step_once() -> None:
     assert [each.start for each in planned] == [MONDAY, *STEPS[1:]]
 
 
-def test_quarters_of_steps_know_how_much_longer_steps_took() -> None:
-    def killed(step: str, seconds: float | None, **after: float) -> Killed:
-        return Killed(Planned(MONDAY, step, 0.5), step, 0, seconds_in_step=seconds, steps_after=after)
+def test_quarters_of_steps_are_counted_by_what_was_under_way() -> None:
+    def killed(during: str, share: float | None) -> Killed:
+        return Killed(Planned(MONDAY, "train", 0.5), during, 0, share_of_step=share)
 
-    steps = {MONDAY: dict.fromkeys(STEPS, 4.0)}
-    # What came after the killed step took twice as long as undisturbed, so the step has eight seconds.
-    met = [
-        killed("train", 1.9, train=1.0, score=8.0),
-        killed("train", 5.0, score=8.0),
-        killed("train", 99.0, score=8.0),
-        killed("publish", None),
-    ]
-    assert kills_by_quarter(met, steps) == {step: [0, 0, 0, 0] for step in STEPS} | {"train": [1, 0, 1, 1]}
+    met = [killed("train", 0.24), killed("train", 0.9), killed("score", 1.3), killed("after train", None)]
+    none = {step: [0, 0, 0, 0] for step in STEPS}
+    assert kills_by_quarter(met) == none | {"train": [1, 0, 0, 1], "score": [0, 0, 0, 1]}
+
+
+def test_the_pace_is_that_of_the_steps_that_do_the_same_work(tmp_path: Path) -> None:
+    world = DisturbedWorld(demo_workspace(tmp_path / "demo"), tmp_path)
+    world.undisturbed[MONDAY] = Undisturbed(tmp_path, {}, ("", ""), dict.fromkeys(STEPS, 4.0))
+    world.seconds_alone = dict.fromkeys(STEPS, 6.0)
+    # A load that finds all done says nothing.
+    assert world.pace_of(MONDAY, {"load": 0.1, "features": 8.0, "train": 8.0}) == 2
+    assert world.pace_of("train", {"train": 6.0, "score": 4.0}) == 1
 
 
 def test_a_world_without_own_features_asks_for_none(tmp_path: Path) -> None:
@@ -144,14 +147,14 @@ def test_kills_that_lose_or_double_rows_do_not_hold() -> None:
     good = Killed(planned, "load", 10, release_is_equal=True)
     bad = Killed(planned, "load", 0, lost={"raw.events": 2}, doubled={"raw.loads": 1})
     failed = Killed(planned, "load", 0, failure="exit code 1: it could not")
-    results = {each.name: each for each in results_of_kills([good, bad, failed], Seen(queries=9, torn=1), {})}
+    results = {each.name: each for each in results_of_kills([good, bad, failed], Seen(queries=9, torn=1))}
     assert results["kills"].value == 3
     assert (results["rows_lost"].value, results["rows_doubled"].value) == (2, 1)
     assert results["releases_that_differ"].value == 2
     assert results["runs_after_a_kill_that_failed"].value == 1
     judged = ("rows_lost", "rows_doubled", "torn_reads_among_kills", "runs_after_a_kill_that_failed")
     assert not any(results[name].holds for name in judged)
-    whole = {each.name: each for each in results_of_kills([good], Seen(queries=9), {}, of="demo_")}
+    whole = {each.name: each for each in results_of_kills([good], Seen(queries=9), of="demo_")}
     assert all(whole[f"demo_{name}"].holds for name in judged)
 
 
@@ -180,7 +183,8 @@ def test_readers_tell_whole_releases_from_torn_ones(tmp_path: Path) -> None:
 
 def test_every_fault_has_its_row_on_the_page() -> None:
     page = (PROJECT_FOLDER / "docs" / "faults.md").read_text(encoding="utf-8")
-    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    faults, _, _ = page.partition("## Measured")
+    rows = [line for line in faults.splitlines() if line.startswith("| ")]
     # Two sorts of kills and readers have rows of their own; cut and overwritten files share one.
     assert len(rows) - 2 == len(FAULTS) - 1 + 3
 

@@ -91,7 +91,9 @@ def test_a_database_that_is_down_is_said(service: Service, monkeypatch: pytest.M
     assert called == []
 
 
-def test_a_wrong_and_an_expired_password_are_said(service: Service, database: str) -> None:
+def test_a_wrong_and_an_expired_password_are_said(
+    service: Service, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     check_database(database)
     with pytest.raises(VitalsError, match="refuses the password") as refused:
         check_database(database.replace(service.secret("postgres"), "no-such-word"))
@@ -100,6 +102,15 @@ def test_a_wrong_and_an_expired_password_are_said(service: Service, database: st
         connection.execute("alter role airflow valid until '2020-01-01'")
     with pytest.raises(VitalsError, match="expired"):
         check_database(database)
+    down(service)
+    no_airflow(monkeypatch)
+    with pytest.raises(VitalsError, match="that of the cluster of `make up` anew") as refused:
+        up(service)
+    # What the sentence says to do, as it stands there.
+    (command,) = re.findall(r"`(echo .*)`$", str(refused.value))
+    subprocess.run(["bash", "-c", command], cwd="/", check=True, capture_output=True)
+    airflow_service._start_postgres(service)
+    check_database(database)
 
 
 def test_backup_and_restore_of_the_page_work(service: Service, database: str, tmp_path: Path) -> None:
