@@ -10,10 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from pipeline.runlog import RunSummary, read_runs
-from pipeline.warehouse import Warehouse
 from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pipeline.warehouse import Warehouse
 
 # A review that gave no sign of life for so long is given up: files are loaded again, others may begin.
 GIVEN_UP_AFTER = timedelta(hours=6)

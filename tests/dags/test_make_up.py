@@ -24,7 +24,6 @@ pytestmark = [
     pytest.mark.skipif(_postgres_programs() is None, reason="Postgres is not installed"),
 ]
 PROJECT = Path(__file__).resolve().parents[2]
-FIRST_REVIEW_WITHIN_SECONDS = 360
 
 
 @pytest.fixture
@@ -50,18 +49,13 @@ def test_from_nothing_to_a_finished_first_review(
         "AIRFLOW_PORT": str(port),
         "AIRFLOW_POSTGRES_PORT": str(free_port()),
     }
-    began = time.monotonic()
     try:
         up = service("up", environment)
         assert up.returncode == 0, up.stderr
-        ready = time.monotonic()
         airflow = started(f"http://127.0.0.1:{port}", folder / "home", folder / "logs" / "scheduler.log")
         run_id = airflow.trigger("weekly_review")
         airflow.unpause("weekly_review")
         assert airflow.wait_for("weekly_review", run_id) == "success"
-        seconds = time.monotonic() - began
-        print(f"make up {ready - began:.0f} s, first review published after {seconds:.0f} s")
-        assert seconds < FIRST_REVIEW_WITHIN_SECONDS
         assert airflow.tasks("weekly_review", run_id) == dict.fromkeys(STEPS, "success")
         assert (business.current / "report" / "index.html").is_file()
         twice = service("up", environment)
