@@ -51,8 +51,15 @@ def train_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         path.unlink()
+    # With the models of a run that learnt them before go what they were judged by.
+    review.warehouse.run(
+        """
+        delete from ops.model_metrics
+        where run_id = ? or run_id in (select run_id from ops.models where review_week = ?)
+        """,
+        [review.run_id, review.review_week],
+    )
     review.warehouse.run("delete from ops.models where review_week = ?", [review.review_week])
-    review.warehouse.run("delete from ops.model_metrics where run_id = ?", [review.run_id])
     said = [_train_churn(review, display, folder), _train_clusters(review, display, folder)]
     display.summary = "; ".join(said)
     learnt_from = review.warehouse.value(

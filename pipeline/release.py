@@ -41,6 +41,7 @@ PUBLISHED_OPS = (
     "rejected_events_daily",
     "late_events_daily",
     "event_counts_daily",
+    "identity_exceptions",
     "rfm_cut_points",
     "quality_checks",
     "models",
@@ -175,7 +176,12 @@ def _keep_what_was_said(warehouse: Warehouse, folder: Path, review: Review) -> N
     )
     _write_parquet(
         warehouse,
-        f"select * from ops.model_metrics where review_week = date '{review.review_week}' order by all",
+        f"""
+        select metrics.* from ops.model_metrics as metrics
+        semi join ops.models as models
+            on metrics.run_id = models.run_id and models.review_week = date '{review.review_week}'
+        order by all
+        """,
         folder / "model_metrics.parquet",
     )
 

@@ -1,8 +1,9 @@
 """Read dags/ as Airflow does and say, in JSON, what is in it and what its tasks would be given.
 
 A process of its own: importing Airflow costs seconds and settles its configuration for good. Standard input
-is an object with `workspaces` to read the DAGs for (null: as when nothing is set) and `runs` to try on them,
-each with a run_id, a logical_date (an ISO time, or null) and the parameter week (a text, or null).
+is an object with `workspaces` to read the DAGs for (null: as when nothing is set), `alert_after`, what to set
+VITALS_ALERT_AFTER_HOURS to for one more reading, and `runs` to try on them, each with a run_id, a
+logical_date (an ISO time, or null) and the parameter week (a text, or null).
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ def main() -> None:
                 "dags": {name: describe(dag, request["runs"]) for name, dag in bag.dags.items()},
             }
         )
+    os.environ.pop("VITALS_WORKSPACE", None)
+    os.environ["VITALS_ALERT_AFTER_HOURS"] = request["alert_after"]
+    answer["errors_of_alert_after"] = DagBag().import_errors
     answer["modules"] = sorted({name.split(".")[0] for name in set(sys.modules) - modules_before})
     print(json.dumps(answer))
 

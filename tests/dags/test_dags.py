@@ -65,7 +65,9 @@ def answer(airflow_environment: dict[str, str], tmp_path_factory: pytest.TempPat
     runs += [{"run_id": run_id, "logical_date": None, "week": None} for run_id in RUN_IDS]
     finished = subprocess.run(
         [sys.executable, Path(__file__).with_name("read_dags.py")],
-        input=json.dumps({"workspaces": [None, str(auckland), "nowhere"], "runs": runs}),
+        input=json.dumps(
+            {"workspaces": [None, str(auckland), "nowhere"], "alert_after": "soon", "runs": runs}
+        ),
         env=airflow_environment,
         capture_output=True,
         text=True,
@@ -98,6 +100,11 @@ def test_a_workspace_that_is_not_there_is_named(answer: dict[str, Any]) -> None:
     assert len(nowhere["import_errors"]) == 2
     for message in nowhere["import_errors"].values():
         assert str(WORKSPACES_FOLDER / "nowhere" / "review.toml") in message
+
+
+def test_an_alert_after_no_number_of_hours_is_refused(answer: dict[str, Any]) -> None:
+    (message,) = [text for text in answer["errors_of_alert_after"].values() if "ALERT" in text]
+    assert "VITALS_ALERT_AFTER_HOURS is 'soon', which is no number of hours such as 24" in message
 
 
 def test_reading_the_dags_is_cheap(answer: dict[str, Any]) -> None:

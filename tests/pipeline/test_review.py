@@ -132,6 +132,8 @@ def test_what_was_said_is_kept(reviewed: Business) -> None:
     assert kept == reviewed.published("select count(churn_probability) from marts.customers")[0][0]
     lists = duckdb.sql(f"select count(*) from '{folder / 'interventions.parquet'}'").fetchall()[0][0]
     assert lists == reviewed.published("select count(*) from marts.interventions")[0][0]
+    judged = duckdb.sql(f"select count(*) from '{folder / 'model_metrics.parquet'}'").fetchall()[0][0]
+    assert judged == reviewed.published("select count(*) from ops.model_metrics")[0][0] > 0
 
 
 def test_models_are_judged_on_past_weeks_with_dates_and_rows(reviewed: Business) -> None:
@@ -207,6 +209,10 @@ def test_a_second_run_gives_equal_tables(reviewed: Business, tmp_path: Path) -> 
     page = (again.current / "report" / "index.html").read_text(encoding="utf-8")
     first_page = (reviewed.current / "report" / "index.html").read_text(encoding="utf-8")
     assert page.replace("second", "first").count("<") == first_page.count("<")
+    # What the models of the week were judged by stands once, by the run that learnt them last.
+    judged = "select model, metric, review_week from ops.model_metrics"
+    assert sorted(again.published(judged)) == sorted(reviewed.published(judged))
+    assert again.published("select distinct run_id from ops.model_metrics") == [("second",)]
 
 
 def test_a_repeated_publication_is_a_new_release(reviewed: Business, tmp_path: Path) -> None:
