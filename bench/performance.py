@@ -70,6 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if asked.scale != 1 and asked.page == PAGE:
         parser.error("results of other sizes are no results: give --results, --page and --picture elsewhere")
+    if not asked.page.is_file():
+        parser.error(f"{asked.page} is not there: copy {PAGE} to it, whose figures are then written anew")
     parts = set(asked.only or PARTS) - (set() if asked.large else {"large"})
     results, code = [], 0
     try:

@@ -120,6 +120,14 @@ def test_other_sizes_do_not_reach_the_page(capsys: pytest.CaptureFixture[str]) -
     assert "results of other sizes are no results" in capsys.readouterr().err
 
 
+def test_a_page_that_is_not_there_is_said_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--page", str(tmp_path / "none.md")])
+    assert "none.md is not there" in capsys.readouterr().err
+
+
 def test_a_part_that_fails_is_told_and_the_others_are_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
