@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -76,6 +78,9 @@ def airflow(
             process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
+        # Where it is slow to end them, some of its own outlive it.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
