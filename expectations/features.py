@@ -12,7 +12,6 @@ from itertools import pairwise
 
 from expectations.promise import (
     Promise,
-    Severity,
     TablePromises,
     between,
     never_null,
@@ -165,6 +164,8 @@ UNBOUNDED_RATIOS = (
     "errors_per_session_28d",
 )
 # Answers of customers on a scale that the score anchors assume; a source may have sent another one.
+# So many customers may have answers off a scale before the scale is thought to be another.
+SLIPS_OF_A_SMALL_BUSINESS = 5
 SCALES = {"support_sentiment_90d": (-1, 1), "csat_mean_90d": (1, 5), "nps_last": (0, 10)}
 
 
@@ -505,20 +506,23 @@ def _windows_nest(count: str, windows: tuple[str, ...]) -> Promise:
 
 def _on_scale(column: str, lowest: int, highest: int) -> tuple[Promise, Promise]:
     """A single slip is reported; where more than one answer in a hundred is off, the scale is another."""
-    severities: tuple[tuple[Severity, float, str], ...] = (
-        ("warn", 1.0, "answers_are_on_the_scale"),
-        ("stop", 0.99, "the_scale_is_the_right_one"),
+    off = f"({column} < {lowest} or {column} > {highest})"
+    warning = between(
+        column,
+        lowest,
+        highest,
+        f"The scale goes from {lowest} to {highest}; the health score reads what lies beyond wrongly.",
+        severity="warn",
+        name="answers_are_on_the_scale",
     )
-    warning, stop = (
-        between(
-            column,
-            lowest,
-            highest,
-            f"The scale goes from {lowest} to {highest}; the health score would read another one wrongly.",
-            severity=severity,
-            at_least_share=share,
-            name=name,
-        )
-        for severity, share, name in severities
+    # In a small business one slip alone is more than one in a hundred.
+    stop = no_row_where(
+        "the_scale_is_the_right_one",
+        f"{off} and (select count(*) from {{batch}} where {off}) > greatest("
+        f"{SLIPS_OF_A_SMALL_BUSINESS}, (select count({column}) from {{batch}}) / 100.0)",
+        f"The scale goes from {lowest} to {highest}; the health score would read another one wrongly. "
+        "Bring the answers onto it before they are delivered.",
+        shown=(*KEYS, column),
+        column=column,
     )
     return warning, stop

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from pipeline.load.expressions import decimal_text, json_text, literal
+from pipeline.load.expressions import BEYOND_AMOUNTS, decimal_text, is_beyond_amounts, json_text, literal
 from pipeline.load.mapping import EVENT_KEY
 from pipeline.settings import EVENT_COLUMNS, Source
 from pipeline.warehouse import Warehouse
@@ -80,8 +80,8 @@ def group_lines(warehouse: Warehouse, source: Source) -> None:
             load_lines.file_number, load_lines.line_number, load_lines.source, load_lines.group_key,
             {copied}, {properties} as properties, groups.lines, groups.revenue,
             case
-                when groups.amount is not null and groups.revenue is null
-                    then 'the revenue of the event has more than 14 digits before the point'
+                when {is_beyond_amounts("groups.amount")}
+                    then {literal(f"the revenue of the event {BEYOND_AMOUNTS}")}
             end as reason
         from groups
         inner join load_lines on load_lines.rowid = groups.first_row

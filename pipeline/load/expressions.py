@@ -13,6 +13,8 @@ CLOCK = r"[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
 OFFSET = "[-+](0[0-9]|1[0-4])(:?[0-5][0-9])?"
 ZONE = "[A-Za-z][A-Za-z0-9_+/-]*"
 SNAKE_CASE = "[a-z0-9]+(_[a-z0-9]+)*"
+DIGITS_OF_AMOUNTS = 11
+BEYOND_AMOUNTS = f"has more than {DIGITS_OF_AMOUNTS} digits before the point"
 # Kinds of columns (see pipeline.load.reading) whose texts have no white space around them and are not empty.
 TIME_KINDS = ("time", "instant", "nanosecond time", "nanosecond instant")
 FLOAT_KINDS = ("float", "double")
@@ -67,6 +69,11 @@ def trimmed(value: str) -> str:
 def number(text: str, type_: str) -> str:
     """A text as a number of a decimal type, NULL where it is none or too large."""
     return f"case when regexp_full_match({text}, {literal(NUMBER)}) then try_cast({text} as {type_}) end"
+
+
+def is_beyond_amounts(amount: str) -> str:
+    """Whether an amount is so large that a thousand of them would not fit into the type of their sum."""
+    return f"abs({amount}) >= {10**DIGITS_OF_AMOUNTS}"
 
 
 def decimal_text(value: str) -> str:

@@ -12,11 +12,13 @@ import duckdb
 
 from pipeline.errors import UsageError, VitalsError
 from pipeline.load.expressions import (
+    BEYOND_AMOUNTS,
     TRIMMED_KINDS,
     amount_of_cell,
     comma_separated,
     decimal_text,
     given_cell,
+    is_beyond_amounts,
     json_object,
     json_text,
     literal,
@@ -596,6 +598,9 @@ class _Statement:
                 f"{_origin(columns, 'revenue')} is not a number",
             )
         )
+        # Of lines that are parts of an event the sum is looked at, and all of them are rejected.
+        if self.source.group is None:
+            when.append((is_beyond_amounts("revenue"), f"{_origin(columns, 'revenue')} {BEYOND_AMOUNTS}"))
         for column in OBJECT_COLUMNS:
             when.append(
                 (

@@ -53,6 +53,12 @@ HUNDREDFOLD = (
     " from {table} as rows, range(100) as copies (copy); "
 )
 # What breaks each promise that is a query: "table name", or "table column name" where columns share the name.
+# More customers than a small business may have beyond a scale.
+ADD_SIX = (
+    "insert into features.customer_weeks select weeks.* replace ('other_' || number as customer_id, {}) "
+    "from features.customer_weeks as weeks cross join range(6) as numbers (number) "
+    "where customer_id = 'account_0' and review_week = date '2025-03-03'"
+)
 BREAKING_SQL: dict[str, str] = {
     "raw.events tracked_events_have_a_name": "update raw.events set event_name = null",
     "raw.events names_are_snake_case": "update raw.events set event_name = 'Order Completed'",
@@ -138,6 +144,13 @@ BREAKING_SQL: dict[str, str] = {
     "features.customer_weeks opt_outs_agree_with_the_days_since": (
         "update features.customer_weeks set opt_outs_365d = 0 where customer_id = 'account_0'"
     ),
+    "features.customer_weeks support_sentiment_90d the_scale_is_the_right_one": ADD_SIX.format(
+        "-1.5 as support_sentiment_90d"
+    ),
+    "features.customer_weeks csat_mean_90d the_scale_is_the_right_one": ADD_SIX.format(
+        "0.0 as csat_mean_90d"
+    ),
+    "features.customer_weeks nps_last the_scale_is_the_right_one": ADD_SIX.format("11 as nps_last"),
     "features.customer_weeks tickets_windows_lie_within_each_other": (
         "update features.customer_weeks set tickets_28d = tickets_90d + 1"
     ),
@@ -352,6 +365,18 @@ def test_a_broken_table_breaks_the_promise(
         assert result.unexpected_count is not None
         assert result.unexpected_count > 0
         assert f"{result.unexpected_count:,}" in result.message
+
+
+def test_a_slip_in_a_small_business_is_no_other_scale(
+    broken: Callable[[str], duckdb.DuckDBPyConnection],
+) -> None:
+    world = broken("update features.customer_weeks set csat_mean_90d = 0 where customer_id = 'account_0'")
+    results = check_border(
+        engine_over(world), BORDERS["features"], border="features", run_id="run", review_week=REVIEW_WEEK
+    )
+    assert {(result.expectation, result.severity) for result in results if not result.passed} == {
+        ("answers_are_on_the_scale", "warn")
+    }
 
 
 def test_every_way_to_break_belongs_to_a_promise() -> None:

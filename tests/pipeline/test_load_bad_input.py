@@ -64,6 +64,8 @@ BAD_LINES: list[tuple[str | dict[str, Any], str]] = [
     (call(1, properties={"revenue": "1,5"}), "properties.revenue is not a number"),
     (call(1, properties={"revenue": "1_000"}), "properties.revenue is not a number"),
     (call(1, properties={"revenue": 1e15}), "properties.revenue is not a number"),
+    (call(1, properties={"revenue": 1e11}), "properties.revenue has more than 11 digits before the point"),
+    (call(1, properties={"revenue": -1e12}), "properties.revenue has more than 11 digits before the point"),
     (call(1, properties={"revenue": True}), "properties.revenue is not a number"),
     (json.dumps(call(1, properties={"revenue": float("nan")})), "properties.revenue is not a number"),
     (call(1, properties=[1]), "properties is not a JSON object"),
@@ -103,6 +105,7 @@ def test_odd_lines_are_good(demo: Shop) -> None:
         call(4, userId=12345678901234567890123, properties={"revenue": -0.00004}),
         call(5, userId=17841.0, properties={"revenue": "1e3"}),
         call(6, properties='{"plan": "team"}'),
+        call(8, properties={"revenue": 99999999999.9999}),
     ]
     twice = json.dumps(call(7, userId="first"))[:-1] + ', "userId": "second"}'
     demo.put("a.jsonl", json_lines(odd) + twice)
@@ -117,7 +120,7 @@ def test_odd_lines_are_good(demo: Shop) -> None:
     revenues = demo.rows(
         "select cast(revenue as varchar) from raw.events where revenue is not null order by event_id"
     )
-    assert revenues == [("0.0000",), ("1000.0000",)]
+    assert revenues == [("0.0000",), ("1000.0000",), ("99999999999.9999",)]
 
 
 def test_lines_that_are_no_utf8_are_rejected_alone(demo: Shop) -> None:

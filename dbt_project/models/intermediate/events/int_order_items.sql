@@ -74,8 +74,10 @@ final as (
 
         nullif({{ json_text("product", "$.category") }}, '') as category,
 
-        coalesce({{ json_number("product", "$.quantity", "decimal(18, 4)") }}, 1)
-            as quantity,
+        cast(
+            coalesce({{ json_number("product", "$.quantity", "decimal(15, 4)") }}, 1)
+            as decimal(18, 4)
+        ) as quantity,
 
         local_date,
         known_from_date

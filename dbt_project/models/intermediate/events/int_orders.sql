@@ -41,7 +41,7 @@ final as (
         cast(coalesce(revenue, 0) as decimal(18, 4)) as revenue,
         cast(
             coalesce(
-                {{ json_number("properties", "$.discount", "decimal(18, 4)") }}, 0
+                {{ json_number("properties", "$.discount", "decimal(15, 4)") }}, 0
             ) as decimal(18, 4)
         ) as discount,
 

@@ -144,8 +144,9 @@ final as (
         event_name,
         nullif({{ json_text("properties", "$.plan") }}, '') as plan,
 
-        {{ json_number("properties", "$.mrr", "decimal(18, 4)") }}
-            as monthly_recurring_revenue,
+        cast(
+            {{ json_number("properties", "$.mrr", "decimal(15, 4)") }} as decimal(18, 4)
+        ) as monthly_recurring_revenue,
         {{ json_number("properties", "$.seats", "integer") }} as seats,
         {{ json_number("properties", "$.limit_used_share") }} as limit_used_share,
         {{ json_number("properties", "$.renewal_date", "date") }} as renewal_date,
