@@ -13,6 +13,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pytest
 
 from pipeline.load import load_landing
 from pipeline.review import STEPS
@@ -425,6 +426,31 @@ def test_a_health_component_needs_numbers(reviewed: Business, tmp_path: Path) ->
     refused = changed.vitals("train")
     assert refused.code == 2
     assert "'lifecycle_stage', which is a VARCHAR column" in refused.said
+
+
+@pytest.mark.slow
+def test_values_that_no_model_can_hold_are_taken_out_with_their_file(
+    reviewed: Business, tmp_path: Path
+) -> None:
+    garbled = copy_business(reviewed, tmp_path / "demo")
+    newest = sorted(garbled.landing.glob("*.jsonl"))[-1]
+    order = json.loads(_sound_lines(newest, 1)[0])
+    order |= {"type": "track", "event": "Order Completed", "properties": {"revenue": 99_999_999_999}}
+    file = garbled.landing / "garbled.jsonl"
+    file.write_text(
+        "".join(json.dumps(order | {"messageId": f"order-{number}"}) + "\n" for number in range(1_001)),
+        encoding="utf-8",
+    )
+    failed = garbled.vitals("run")
+    assert failed.code == 1
+    assert "the model customer_days could not be built" in failed.said
+    assert garbled.current.resolve().name == "first"
+    # The remedy that the message gives.
+    file.unlink()
+    (garbled.data / "build" / "build.duckdb").rename(tmp_path / "garbled.duckdb")
+    mended = garbled.vitals("run", VITALS_RUN_ID="mended")
+    assert mended.code == 0, mended.said
+    assert garbled.fingerprints("features", "marts") == reviewed.fingerprints("features", "marts")
 
 
 def test_a_changed_file_is_refused(reviewed: Business, tmp_path: Path) -> None:
