@@ -71,8 +71,9 @@ class DbtProject:
         if errors:
             raise VitalsError(
                 f"the model {errors[0].node.name} could not be built: {_first_lines(errors[0].message)} "
-                f"See {self.target / 'logs'}. Where values of the data are the reason, correct or take "
-                "out the file that they came in, move the build database away: `vitals run` reads all anew."
+                f"See {self.target / 'logs'}. Where values of the data are the reason, correct or take out "
+                "the file that they came in and move the build database away: "
+                "`vitals run` reads landing anew."
             )
         if failed:
             raise BrokenPromiseError(" ".join(_broken(each) for each in failed[:3]))
