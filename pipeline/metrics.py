@@ -16,7 +16,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pipeline.processes import is_alive
-from pipeline.runlog import RunSummary, StepSummary, read_runs
+from pipeline.runlog import RunSummary, StepSummary, last_outcomes, read_runs
 from pipeline.workspace import Workspace
 
 METRICS = {
@@ -24,7 +24,10 @@ METRICS = {
     "vitals_runs_total": ("counter", "Runs by how they ended: done, failed, died."),
     "vitals_run_started_timestamp_seconds": ("gauge", "When the newest run began."),
     "vitals_run_finished_timestamp_seconds": ("gauge", "When the newest run that has an end ended."),
-    "vitals_run_succeeded": ("gauge", "1 where the newest run that has an end was done, 0 where it failed."),
+    "vitals_run_succeeded": (
+        "gauge",
+        "By kind (review, load): 1 where the newest that has an end was done, 0 where it failed or died.",
+    ),
     "vitals_published_timestamp_seconds": ("gauge", "When a release was published last."),
     "vitals_published_week_end_timestamp_seconds": (
         "gauge",
@@ -90,10 +93,11 @@ def samples_of(runs: list[RunSummary], workspace: Workspace) -> list[Sample]:
     ended = [run for run in runs if run.finished_at is not None and run.state != "waiting"]
     if ended:
         last = max(ended, key=lambda run: run.finished_at)
-        samples += [
-            Sample("vitals_run_finished_timestamp_seconds", last.finished_at.timestamp()),
-            Sample("vitals_run_succeeded", float(last.status == "done")),
-        ]
+        samples.append(Sample("vitals_run_finished_timestamp_seconds", last.finished_at.timestamp()))
+    samples += [
+        Sample("vitals_run_succeeded", float(outcome.is_done), (("kind", kind),))
+        for kind, outcome in last_outcomes(runs).items()
+    ]
     samples += _of_publication(runs, workspace)
     newest_steps = {
         step.step: step for run in runs for step in run.done_by_step.values() if step.status == "done"

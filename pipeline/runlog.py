@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Beside the build database.
 RUN_LOG_NAME = "runs.jsonl"
 
+# What a run can bring to an end, as people are told of it.
+KINDS = ("review", "load")
+
 # ops.runs, column by column; docs/operations.md says what each means.
 RUNS_COLUMNS = {
     "run_id": "varchar",
@@ -103,6 +106,15 @@ class StepSummary:
         self.rows = self.details.get("rows")
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended a review, or its loading. A review is done when it is published."""
+
+    run: RunSummary
+    at: datetime
+    is_done: bool
+
+
 @dataclass
 class RunSummary:
     """What the log says of one run."""
@@ -111,6 +123,8 @@ class RunSummary:
     started_at: datetime
     process: int
     command: str = ""
+    # The steps that its last process was to do.
+    asked_steps: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     git_commit: str | None = None
     review_week: date | None = None
@@ -156,6 +170,27 @@ class RunSummary:
     def has_failed(self) -> bool:
         """Whether its last process failed, or ended without a word."""
         return self.state in ("failed", "died")
+
+    @property
+    def is_review(self) -> bool:
+        """Whether it is to do more than load, at once or as a scheduler's later tasks."""
+        return "--for-review" in self.command.split() or any(
+            step != "load" for step in (*self.asked_steps, *self.done_by_step)
+        )
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """What it has brought to an end, of KINDS. A load is part of most reviews."""
+        found = {}
+        load = self.done_by_step.get("load")
+        if load is not None and (state := self.state_of(load)) != "running":
+            found["load"] = Outcome(self, load.finished_at or load.started_at, state == "done")
+        ended_at = self.finished_at or self.seen_at
+        if self.has_failed:
+            found["review" if self.is_review else "load"] = Outcome(self, ended_at, False)
+        elif self.state == "done" and "publish" in self.details:
+            found["review"] = Outcome(self, ended_at, True)
+        return found
 
     @property
     def step_under_way(self) -> StepSummary | None:
@@ -205,13 +240,31 @@ def read_runs(path: Path) -> list[RunSummary]:
     return list(runs.values())
 
 
+def last_outcomes(runs: list[RunSummary]) -> dict[str, Outcome]:
+    """How the newest review and the newest load that have an end ended, in the order of KINDS.
+
+    A review counts apart: the loads of every hour between two reviews say nothing of whether one failed.
+    """
+    newest: dict[str, Outcome] = {}
+    for run in runs:
+        for kind, outcome in run.outcomes.items():
+            if kind not in newest or newest[kind].at <= outcome.at:
+                newest[kind] = outcome
+    return {kind: newest[kind] for kind in KINDS if kind in newest}
+
+
 def _start_again(run: RunSummary, entry: dict[str, Any]) -> None:
     """A retried run, and each task of a scheduler's, comes again under the same id."""
     run.status, run.message, run.finished_at, run.waits_for = "running", "", None, ""
     run.process = entry.get("process", 0)
-    run.command = entry.get("command", "")
+    _note_what_was_asked(run, entry)
     run.versions = entry.get("versions", {})
     run.git_commit = entry.get("git_commit")
+
+
+def _note_what_was_asked(run: RunSummary, entry: dict[str, Any]) -> None:
+    run.command = entry.get("command", "")
+    run.asked_steps = tuple(entry.get("steps", ()))
 
 
 def _note_review(run: RunSummary, event: str, at: datetime, entry: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.lock import Holder, find_holder, moment
-from pipeline.runlog import RunSummary, read_runs
+from pipeline.runlog import RunSummary, last_outcomes, read_runs
 from pipeline.underway import GIVEN_UP_AFTER, review_under_way_by_log
 from pipeline.workspace import Workspace
 
@@ -46,8 +46,9 @@ def show_status(workspace: Workspace, console: Console) -> None:
     for line in _review_lines(runs):
         _say(console, line)
     console.print(_table_of(runs[-RUNS_SHOWN:], is_wide=console.width >= WIDE_SCREEN))
-    if runs[-1].state in ("failed", "died"):
-        _say(console, f"why {runs[-1].run_id} failed: {_why(runs[-1])}")
+    failed = [outcome.run for outcome in last_outcomes(runs).values() if not outcome.is_done]
+    for run in {run.run_id: run for run in failed}.values():
+        _say(console, f"why {run.run_id} failed: {_why(run)}")
 
 
 def _say(console: Console, text: str) -> None:

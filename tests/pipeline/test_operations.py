@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -10,15 +11,19 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from rich.console import Console
 
 from pipeline.lineage import READ_AND_WRITTEN
 from pipeline.metrics import METRICS, metrics_text, samples_of, write_metrics
 from pipeline.review import STEPS
 from pipeline.runlog import RUNS_COLUMNS, RunLog, read_runs, runs_table
+from pipeline.status import show_status
 from pipeline.workspace import PROJECT_FOLDER, Workspace
 from tests.business import Business, copy_business, run_log
 
 PAGE = (PROJECT_FOLDER / "docs" / "operations.md").read_text(encoding="utf-8")
+# Beyond what the kernel numbers.
+NO_PROCESS = 2**22 + 1
 SAMPLE = re.compile(r'^(\w+)\{((?:\w+="[^"]*",?)+)\} (\S+)$')
 
 
@@ -71,7 +76,8 @@ def test_a_failed_step_says_so_in_ops_runs_of_the_next_release(reviewed: Busines
     wrong.write_text("{not json\n" * 50, encoding="utf-8")
     assert business.vitals("load", VITALS_RUN_ID="broken").code == 1
     metrics = metrics_of(business)
-    assert metrics["vitals_run_succeeded", 'workspace="demo"'] == 0
+    assert metrics["vitals_run_succeeded", 'workspace="demo",kind="load"'] == 0
+    assert metrics["vitals_run_succeeded", 'workspace="demo",kind="review"'] == 1
     assert metrics["vitals_runs_total", 'workspace="demo",status="failed"'] == 1
     wrong.unlink()
     assert business.vitals("publish", VITALS_RUN_ID="mended").code == 0
@@ -81,7 +87,53 @@ def test_a_failed_step_says_so_in_ops_runs_of_the_next_release(reviewed: Busines
     assert status == "failed"
     assert "50 rows, such as events-2099-01-01.jsonl" in message
     assert not published
-    assert metrics_of(business)["vitals_run_succeeded", 'workspace="demo"'] == 1
+    assert metrics_of(business)["vitals_run_succeeded", 'workspace="demo",kind="review"'] == 1
+
+
+def logged(workspace: Workspace, run_id: str, *steps: str, **failure: str) -> None:
+    """A run as the log has it: steps that were done, or one that failed or died."""
+    log = RunLog(workspace.run_log, run_id)
+    died = {"process": NO_PROCESS} if failure.get("message") == "" else {}
+    log.write("run_started", steps=list(steps), command="vitals", **died)
+    for step in steps:
+        log.write("step_started", step=step, review_week=None, **died)
+        if step == failure.get("step"):
+            if not died:
+                log.write_failure(failure["message"], step)
+            return
+        log.write("step_finished", step=step, review_week=None, seconds=1.0, details={})
+    log.write("run_finished")
+
+
+def shown(workspace: Workspace) -> str:
+    """The screen of `vitals status`."""
+    console = Console(file=io.StringIO(), width=120)
+    show_status(workspace, console)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(("message", "why"), [("no page", "no page"), ("", "without a word")])
+def test_loading_clears_no_alarm_of_a_failed_review(tmp_path: Path, message: str, why: str) -> None:
+    workspace = Workspace(tmp_path, tmp_path / "data")
+    logged(workspace, "monday", "report", "publish", step="publish", message=message)
+    logged(workspace, "hour", "load")
+
+    def succeeded() -> dict[str, float]:
+        samples = samples_of(read_runs(workspace.run_log), workspace)
+        return {dict(each.labels)["kind"]: each.value for each in samples if "succeeded" in each.name}
+
+    assert succeeded() == {"review": 0, "load": 1}
+    assert why in shown(workspace).partition("why monday failed: ")[2]
+    # Half a review mends nothing.
+    logged(workspace, "half", "features")
+    assert succeeded()["review"] == 0
+    logged(workspace, "wrong", "load", step="load", message="no such column")
+    assert succeeded() == {"review": 0, "load": 0}
+    assert "why monday failed: " in shown(workspace)
+    assert "why wrong failed: no such column" in shown(workspace)
+    logged(workspace, "mended", "load", "publish")
+    assert succeeded() == {"review": 1, "load": 1}
+    assert "why " not in shown(workspace)
 
 
 def test_a_step_that_is_refused_at_its_door_has_a_row(tmp_path: Path) -> None:
@@ -135,7 +187,7 @@ def test_the_lock_and_status_say_who_holds_it_and_since_when(reviewed: Business,
 
 def test_a_run_that_died_is_told_from_one_that_works(tmp_path: Path) -> None:
     path = tmp_path / "runs.jsonl"
-    line = {"at": "2025-01-01T00:00:00+00:00", "run_id": "dead", "process": 2**22 + 1}
+    line = {"at": "2025-01-01T00:00:00+00:00", "run_id": "dead", "process": NO_PROCESS}
     lines = [line | {"event": "run_started"}, line | {"event": "step_started", "step": "load"}]
     path.write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
     (run,) = read_runs(path)
@@ -207,7 +259,7 @@ def test_a_part_that_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, tmp_path / "data")
     RunLog(workspace.run_log, "one").write("run_started")
     write_metrics(workspace)
-    left = workspace.data / "metrics" / f".vitals.prom.{2**22 + 1}.part"
+    left = workspace.data / "metrics" / f".vitals.prom.{NO_PROCESS}.part"
     left.touch()
     write_metrics(workspace)
     assert [path.name for path in left.parent.iterdir()] == ["vitals.prom"]
