@@ -38,7 +38,10 @@ METRICS = {
     "vitals_step_read_bytes": ("gauge", "Bytes that the step read when it was done last."),
     "vitals_step_written_bytes": ("gauge", "Bytes that the step wrote when it was done last."),
     "vitals_step_peak_memory_bytes": ("gauge", "The most memory of the process while the step ran."),
-    "vitals_events_loaded_total": ("counter", "Events loaded by all runs."),
+    "vitals_events_loaded_total": (
+        "counter",
+        "Events loaded, also where landing was read anew.",
+    ),
     "vitals_rows_duplicate_total": ("counter", "Rows of landing that repeated an event."),
     "vitals_rows_rejected_total": ("counter", "Rows of landing that could not be read."),
     "vitals_events_late_total": ("counter", "Events received after the lateness limit."),
@@ -160,9 +163,9 @@ def _of_step(step: StepSummary) -> list[Sample]:
 
 
 def _of_loads(runs: list[RunSummary]) -> list[Sample]:
-    loads = [run.details["load"] for run in runs if "load" in run.details]
+    loads = [load for run in runs for load in run.loads]
     return [
-        Sample(f"vitals_{name}_total", sum(int(load.get(name, 0)) for load in loads))
+        Sample(f"vitals_{name}_total", sum(int(load.details.get(name, 0)) for load in loads))
         for name in ("events_loaded", "rows_duplicate", "rows_rejected", "events_late")
     ]
 

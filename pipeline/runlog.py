@@ -134,6 +134,8 @@ class RunSummary:
     message: str = ""
     # In the order in which they were begun.
     done_by_step: dict[str, StepSummary] = field(default_factory=dict)
+    # Every try of the step load that was done: each may have loaded something.
+    loads: list[StepSummary] = field(default_factory=list)
     published: bool = False
     # The newest reviewed week, which is what the published marts show.
     shown_week: str = ""
@@ -197,6 +199,12 @@ class RunSummary:
         """The step that was begun last and has no end; None between steps."""
         newest = next(reversed(self.done_by_step.values()), None)
         return newest if newest is not None and newest.status == "running" else None
+
+    def rows_of(self, step: StepSummary) -> int | None:
+        """Rows that its last try wrote; of load, those of every try: none loads what is loaded already."""
+        if step.step != "load" or not self.loads:
+            return step.rows
+        return sum(load.rows or 0 for load in self.loads)
 
     def state_of(self, step: StepSummary) -> str:
         """As `state`, of one of its steps."""
@@ -284,6 +292,8 @@ def _note_step(run: RunSummary, event: str, at: datetime, entry: dict[str, Any])
         run.done_by_step[name] = StepSummary(name, at, entry.get("process", 0), tries)
     if event != "step_started":
         run.done_by_step[name].end("done" if event == "step_finished" else "failed", at, entry)
+    if event == "step_finished" and name == "load":
+        run.loads.append(run.done_by_step[name])
 
 
 def runs_table(runs: list[RunSummary]) -> pandas.DataFrame:
@@ -301,7 +311,7 @@ def runs_table(runs: list[RunSummary]) -> pandas.DataFrame:
             "started_at": step.started_at.replace(tzinfo=None),
             "finished_at": step.finished_at.replace(tzinfo=None) if step.finished_at else None,
             "seconds": step.seconds,
-            "rows": step.rows,
+            "rows": run.rows_of(step),
             "bytes_read": step.bytes_read,
             "bytes_written": step.bytes_written,
             "peak_memory_bytes": step.peak_memory_bytes,

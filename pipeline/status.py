@@ -129,9 +129,14 @@ def _release_line(workspace: Workspace, runs: list[RunSummary]) -> str:
 
 
 def _load_line(runs: list[RunSummary]) -> str:
-    loads = [run.details["load"] for run in runs if "load" in run.details]
+    """What is in raw, as the newest load says; the sum of all loads where those of older versions do not."""
+    loads = sorted((load for run in runs for load in run.loads), key=lambda load: load.finished_at)
+    ledgers = [load.details["ledger"] for load in loads if "ledger" in load.details]
+    counted = ledgers[-1:] or [load.details for load in loads]
     keys = ("files_loaded", "events_loaded", "rows_duplicate", "rows_rejected", "events_late")
-    files, events, duplicates, rejected, late = (sum(int(load.get(key, 0)) for load in loads) for key in keys)
+    files, events, duplicates, rejected, late = (
+        sum(int(each.get(key, 0)) for each in counted) for key in keys
+    )
     return (
         f"loaded: {files:,} files, {events:,} events; {duplicates:,} duplicates, "
         f"{rejected:,} rejected, {late:,} late"

@@ -19,7 +19,7 @@ from pipeline.review import STEPS
 from pipeline.runlog import RUNS_COLUMNS, RunLog, read_runs, runs_table
 from pipeline.status import show_status
 from pipeline.workspace import PROJECT_FOLDER, Workspace
-from tests.business import Business, copy_business, run_log
+from tests.business import Business, copy_business, copy_workspace, run_log
 
 PAGE = (PROJECT_FOLDER / "docs" / "operations.md").read_text(encoding="utf-8")
 # Beyond what the kernel numbers.
@@ -134,6 +134,38 @@ def test_loading_clears_no_alarm_of_a_failed_review(tmp_path: Path, message: str
     logged(workspace, "mended", "load", "publish")
     assert succeeded() == {"review": 1, "load": 1}
     assert "why " not in shown(workspace)
+
+
+def test_a_load_that_is_repeated_erases_nothing_of_its_earlier_tries(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, tmp_path / "data")
+    log = RunLog(workspace.run_log, "poll")
+    for files, events in ((1, 50), (0, 0)):
+        counts = {"files_loaded": files, "events_loaded": events, "rows": events}
+        log.write("run_started", steps=["load"])
+        log.write("step_started", step="load", review_week=None)
+        log.write("step_finished", step="load", review_week=None, seconds=1.0, details=counts)
+        log.write("run_finished")
+    runs = read_runs(workspace.run_log)
+    values = {each.name: each.value for each in samples_of(runs, workspace)}
+    assert values["vitals_events_loaded_total"] == 50
+    assert list(runs_table(runs)[["rows", "tries"]].iloc[0]) == [50, 2]
+    assert "loaded: 1 files, 50 events;" in shown(workspace)
+
+
+def test_status_says_what_is_loaded_after_landing_was_read_anew(tmp_path: Path) -> None:
+    business = copy_workspace(tmp_path / "demo")
+    assert business.vitals("simulate", "--customers", "5", "--weeks", "2").code == 0
+    assert business.vitals("load").code == 0
+    review = business.folder / "review.toml"
+    text = review.read_text(encoding="utf-8")
+    review.write_text(
+        re.sub(r"^lateness_limit_days = \d+", "lateness_limit_days = 21", text, flags=re.MULTILINE),
+        encoding="utf-8",
+    )
+    again = business.vitals("load")
+    assert "raw is built anew" in again.said
+    ((files, events),) = business.built("select count(*), sum(events_loaded) from raw.loads")
+    assert f"loaded: {files:,} files, {events:,} events;" in business.vitals("status").said
 
 
 def test_a_step_that_is_refused_at_its_door_has_a_row(tmp_path: Path) -> None:
