@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.processes import is_alive
+from pipeline.processes import birth_of, is_alive
 
 if TYPE_CHECKING:
     import pandas
@@ -63,6 +63,7 @@ class RunLog:
             "run_id": self.run_id,
             "event": event,
             "process": os.getpid(),
+            "process_birth": birth_of(os.getpid()),
             **details,
         }
         text = json.dumps(line, default=_plain) + "\n"
@@ -85,6 +86,8 @@ class StepSummary:
     step: str
     started_at: datetime
     process: int
+    # By which it is told from a later process of its number; empty in logs of older versions.
+    process_birth: str = ""
     tries: int = 1
     finished_at: datetime | None = None
     # running, done, failed; whether a running one is still alive is for the reader to see.
@@ -122,6 +125,7 @@ class RunSummary:
     run_id: str
     started_at: datetime
     process: int
+    process_birth: str = ""
     command: str = ""
     # The steps that its last process was to do.
     asked_steps: tuple[str, ...] = ()
@@ -166,7 +170,9 @@ class RunSummary:
         """done, failed, running, waiting; or died, where the process that was at it exists no more."""
         if self.waits_for:
             return "waiting"
-        return "died" if self.status == "running" and not is_alive(self.process) else self.status
+        if self.status == "running" and not is_alive(self.process, self.process_birth):
+            return "died"
+        return self.status
 
     @property
     def has_failed(self) -> bool:
@@ -208,7 +214,7 @@ class RunSummary:
 
     def state_of(self, step: StepSummary) -> str:
         """As `state`, of one of its steps."""
-        ended_without_a_word = self.status != "running" or not is_alive(step.process)
+        ended_without_a_word = self.status != "running" or not is_alive(step.process, step.process_birth)
         return "died" if step.status == "running" and ended_without_a_word else step.status
 
 
@@ -225,7 +231,7 @@ def read_runs(path: Path) -> list[RunSummary]:
             run_id, event, at = entry["run_id"], entry["event"], datetime.fromisoformat(entry["at"])
         except (ValueError, KeyError, TypeError):
             continue
-        run = runs.setdefault(run_id, RunSummary(run_id, at, entry.get("process", 0)))
+        run = runs.setdefault(run_id, RunSummary(run_id, at, *_process_of(entry)))
         run.seen_at = at
         if entry.get("review_week"):
             run.review_week = date.fromisoformat(entry["review_week"])
@@ -264,10 +270,14 @@ def last_outcomes(runs: list[RunSummary]) -> dict[str, Outcome]:
 def _start_again(run: RunSummary, entry: dict[str, Any]) -> None:
     """A retried run, and each task of a scheduler's, comes again under the same id."""
     run.status, run.message, run.finished_at, run.waits_for = "running", "", None, ""
-    run.process = entry.get("process", 0)
+    run.process, run.process_birth = _process_of(entry)
     _note_what_was_asked(run, entry)
     run.versions = entry.get("versions", {})
     run.git_commit = entry.get("git_commit")
+
+
+def _process_of(entry: dict[str, Any]) -> tuple[int, str]:
+    return entry.get("process", 0), entry.get("process_birth", "")
 
 
 def _note_what_was_asked(run: RunSummary, entry: dict[str, Any]) -> None:
@@ -289,7 +299,7 @@ def _note_step(run: RunSummary, event: str, at: datetime, entry: dict[str, Any])
     if event == "step_started" or known is None or known.status != "running":
         tries = 1 if known is None else known.tries + 1
         run.done_by_step.pop(name, None)
-        run.done_by_step[name] = StepSummary(name, at, entry.get("process", 0), tries)
+        run.done_by_step[name] = StepSummary(name, at, *_process_of(entry), tries)
     if event != "step_started":
         run.done_by_step[name].end("done" if event == "step_finished" else "failed", at, entry)
     if event == "step_finished" and name == "load":

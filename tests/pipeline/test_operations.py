@@ -6,6 +6,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from rich.console import Console
 
 from pipeline.lineage import READ_AND_WRITTEN
 from pipeline.metrics import METRICS, metrics_text, samples_of, write_metrics
+from pipeline.processes import birth_of, is_alive
 from pipeline.review import STEPS
 from pipeline.runlog import RUNS_COLUMNS, RunLog, read_runs, runs_table
 from pipeline.status import show_status
+from pipeline.underway import review_under_way_by_log
 from pipeline.workspace import PROJECT_FOLDER, Workspace
 from tests.business import Business, copy_business, copy_workspace, run_log
 
@@ -225,6 +229,42 @@ def test_a_run_that_died_is_told_from_one_that_works(tmp_path: Path) -> None:
     (run,) = read_runs(path)
     assert run.state == "died"
     assert list(runs_table([run])["status"]) == ["died"]
+
+
+def test_a_number_that_another_process_has_now_is_not_believed(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, tmp_path / "data")
+    log = RunLog(workspace.run_log, "killed")
+    log.write("run_started", steps=["load"])
+    log.write("step_started", step="load", review_week=None)
+    log.write("review_begun", review_week="2025-01-06", through_load_id=1)
+    (run,) = read_runs(workspace.run_log)
+    assert run.state == "running"
+    parent = f'"process": {os.getppid()},'
+    text = workspace.run_log.read_text(encoding="utf-8")
+    workspace.run_log.write_text(text.replace(f'"process": {os.getpid()},', parent), encoding="utf-8")
+    runs = read_runs(workspace.run_log)
+    assert runs[0].process == os.getppid()
+    assert runs[0].state == "died"
+    assert list(runs_table(runs)["status"]) == ["died"]
+    assert review_under_way_by_log(runs).has_failed
+    assert "under way: nothing" in shown(workspace)
+    # A log of an older version does not say when its processes began.
+    older = [json.loads(line) for line in workspace.run_log.read_text(encoding="utf-8").splitlines()]
+    for line in older:
+        del line["process_birth"]
+    workspace.run_log.write_text("".join(json.dumps(line) + "\n" for line in older), encoding="utf-8")
+    assert read_runs(workspace.run_log)[0].state == "running"
+
+
+def test_a_process_that_ended_is_not_alive_before_its_parent_knows() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert not is_alive(ended.pid)
+    assert ended.wait() == 0
+    assert is_alive(os.getpid(), birth_of(os.getpid()))
+    # To the system these mean groups of processes.
+    assert not is_alive(0)
+    assert not is_alive(-1)
 
 
 def test_logs_as_json_lines_speak_of_run_week_and_step(reviewed: Business, tmp_path: Path) -> None:
