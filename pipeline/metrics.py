@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from pipeline.errors import SettingsError
 from pipeline.processes import is_alive
 from pipeline.runlog import RunSummary, StepSummary, last_outcomes, read_runs
 from pipeline.workspace import Workspace
@@ -143,10 +144,12 @@ def _of_publication(runs: list[RunSummary], workspace: Workspace) -> list[Sample
     ]
     if newest.shown_week:
         end = date.fromisoformat(newest.shown_week) + timedelta(days=7)
-        midnight = datetime.combine(end, time(), tzinfo=ZoneInfo(workspace.settings.time_zone))
-        samples.append(
-            Sample("vitals_published_week_end_timestamp_seconds", midnight.astimezone(UTC).timestamp())
-        )
+        # Where review.toml cannot be read, nobody knows the time zone; the run has failed of it.
+        with suppress(SettingsError):
+            midnight = datetime.combine(end, time(), tzinfo=ZoneInfo(workspace.settings.time_zone))
+            samples.append(
+                Sample("vitals_published_week_end_timestamp_seconds", midnight.astimezone(UTC).timestamp())
+            )
     return samples
 
 

@@ -102,7 +102,9 @@ class StepSummary:
 
     def end(self, status: str, at: datetime, entry: dict[str, Any]) -> None:
         """Note how it ended, with what the line of the log measured."""
-        self.status, self.finished_at, self.message = status, at, entry.get("message", "")
+        self.status, self.finished_at = status, at
+        # A step that was done sums itself up in its line; that is no reason of a failure.
+        self.message = entry.get("message", "") if status == "failed" else ""
         for name in ("seconds", "bytes_read", "bytes_written", "peak_memory_bytes"):
             setattr(self, name, entry.get(name))
         self.details = entry.get("details", {})
@@ -245,6 +247,10 @@ def read_runs(path: Path) -> list[RunSummary]:
             run.status, run.finished_at = "done", at
         elif event == "run_failed":
             run.status, run.finished_at, run.message = "failed", at, entry["message"]
+            run.waits_for = ""
+            # One whose settings could not be read has a failure and no start.
+            if "steps" in entry:
+                _note_what_was_asked(run, entry)
             if entry.get("step"):
                 _note_step(run, event, at, entry)
         elif event == "published":

@@ -28,7 +28,8 @@ def show_status(workspace: Workspace, console: Console) -> None:
     """Print the state of a workspace in one screen."""
     runs = read_runs(workspace.run_log)
     holder = find_holder(workspace.build_database, workspace.run_log)
-    console.print(f"[bold]{workspace.name}[/bold]  {workspace.folder}", highlight=False)
+    # A path is no markup, whatever brackets it has.
+    console.print(Text.assemble((workspace.name, "bold"), f"  {workspace.folder}"), soft_wrap=True)
     if not runs:
         console.print(
             f"nothing was run yet. Put files into {workspace.landing} (the demo: `vitals simulate`), "

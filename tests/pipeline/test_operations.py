@@ -267,6 +267,66 @@ def test_a_process_that_ended_is_not_alive_before_its_parent_knows() -> None:
     assert not is_alive(-1)
 
 
+def break_settings(business: Business, file: str) -> None:
+    path = business.folder / file
+    text = path.read_text(encoding="utf-8")
+    broken = text.replace('currency = "', 'currency = "no such ') if file == "review.toml" else "wrong\n"
+    path.write_text(broken, encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", ["review.toml", "events.csv", "playbook.csv"])
+def test_broken_settings_leave_a_trace(tmp_path: Path, file: str) -> None:
+    business = copy_workspace(tmp_path / "demo")
+    workspace = Workspace(business.folder, business.data)
+    logged(workspace, "first", *STEPS)
+    log = RunLog(workspace.run_log, "first")
+    log.write("published", release="first", shown_week="2025-01-06")
+    write_metrics(workspace)
+    succeeded = ("vitals_run_succeeded", 'workspace="demo",kind="review"')
+    assert metrics_of(business)[succeeded] == 1
+    break_settings(business, file)
+    refused = business.vitals("run", VITALS_RUN_ID="monday")
+    assert refused.code == 2
+    assert metrics_of(business)[succeeded] == 0
+    status = business.vitals("status").said
+    assert "why monday failed: " in status
+    assert file in status.partition("why monday failed: ")[2]
+    # Where nothing was run before, no data is made.
+    fresh = copy_workspace(tmp_path / "fresh")
+    break_settings(fresh, file)
+    assert fresh.vitals("run").code == 2
+    assert not (fresh.data / "build").exists()
+
+
+def test_a_path_with_brackets_is_no_markup(tmp_path: Path) -> None:
+    folder = tmp_path / "shop[/bold]"
+    workspace = Workspace(folder, folder / "data")
+    assert shown(workspace).startswith(f"bold]  {folder}\n")
+    logged(workspace, "one", "load")
+    assert shown(workspace).startswith(f"bold]  {folder}\n")
+
+
+def test_the_line_of_a_command_that_failed_says_of_what_it_speaks(tmp_path: Path) -> None:
+    business = copy_workspace(tmp_path / "demo")
+    failed = business.vitals("run", VITALS_LOG_FORMAT="json", VITALS_RUN_ID="monday")
+    assert failed.code == 1
+    line = json.loads(failed.said.splitlines()[-1])
+    assert (line["event"], line["workspace"]) == ("command_failed", "demo")
+    assert (line["run_id"], line["step"]) == ("monday", "load")
+    early = json.loads(business.vitals("run", "--week", "soon", VITALS_LOG_FORMAT="json").said)
+    assert (early["event"], early["workspace"]) == ("command_failed", "demo")
+
+
+def test_a_message_of_ops_runs_is_the_reason_of_a_failure(tmp_path: Path) -> None:
+    log = RunLog(tmp_path / "runs.jsonl", "one")
+    log.write("run_started", steps=["load", "features"])
+    log.write("step_started", step="load", review_week=None)
+    log.write("step_finished", step="load", review_week=None, seconds=1.0, details={}, message="2 new files")
+    log.write("step_started", step="features", review_week="2025-01-06")
+    log.write_failure("no room", "features")
+    assert list(runs_table(read_runs(log.path))["message"]) == ["", "no room"]
+
+
 def test_logs_as_json_lines_speak_of_run_week_and_step(reviewed: Business, tmp_path: Path) -> None:
     business = copy_business(reviewed, tmp_path / "demo")
     newest = reviewed.published("select max(review_week) from marts.customers")[0][0]
