@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
+from dataclasses import replace
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
@@ -78,12 +80,26 @@ LogFormatOption = Annotated[
 ]
 
 
+# What a command said its lines with: where it ends with an error, that line speaks of the same run and step.
+_lines_of_command: ContextVar[JsonLines | None] = ContextVar("lines_of_command", default=None)
+
+
 def _console() -> Console:
     return Console(highlight=False)
 
 
 def _screen(form: LogFormat, workspace: Workspace) -> Screen:
-    return JsonLines(sys.stdout, workspace.name) if form is LogFormat.json else _console()
+    if form is LogFormat.text:
+        return _console()
+    screen = JsonLines(sys.stdout, workspace.name)
+    _lines_of_command.set(screen)
+    return screen
+
+
+def _error_lines(workspace: str) -> JsonLines:
+    if said := _lines_of_command.get():
+        return replace(said, stream=sys.stderr)
+    return JsonLines(sys.stderr, Path(workspace).expanduser().resolve().name)
 
 
 def _in_words(command: Callable[..., None]) -> Callable[..., None]:
@@ -91,11 +107,12 @@ def _in_words(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def wrapped(*arguments: Any, **options: Any) -> None:
+        _lines_of_command.set(None)
         try:
             command(*arguments, **options)
         except VitalsError as error:
             if options.get("log_format") is LogFormat.json:
-                JsonLines(sys.stderr, str(options["workspace"])).say(
+                _error_lines(options["workspace"]).say(
                     "command_failed", level="error", message=str(error), exit_code=error.exit_code
                 )
                 raise typer.Exit(error.exit_code) from None

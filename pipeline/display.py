@@ -47,13 +47,17 @@ class JsonLines:
         """Say a line of the run log, and remember of what it speaks."""
         event = line["event"]
         if event == "run_started":
-            self._speaks_of = {"run_id": line["run_id"]}
+            self._speaks_of = {}
         elif event == "step_started":
             self._speaks_of |= {"review_week": line["review_week"], "step": line["step"]}
+        elif event == "run_failed" and line.get("step"):
+            # Also what is said after it, of the command, speaks of the step that failed.
+            self._speaks_of["step"] = line["step"]
+        self._speaks_of["run_id"] = line["run_id"]
         level = "error" if event == "run_failed" else "info"
         details = {name: value for name, value in line.items() if name not in ("at", "event", "run_id")}
         self.say(event, level=level, **details)
-        if event in ("step_finished", "run_finished", "run_failed"):
+        if event in ("step_finished", "run_finished"):
             self._speaks_of.pop("step", None)
 
 

@@ -80,6 +80,7 @@ def load_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         "events_loaded": report.events_loaded,
         "events_late": report.events_late,
         "checks": checks,
+        "ledger": _ledger_totals(warehouse),
     }
 
 
@@ -102,6 +103,13 @@ def _checked_through(warehouse: Warehouse) -> int:
 def _loads_after(warehouse: Warehouse, load_id: int) -> tuple[int, ...]:
     rows = warehouse.rows("select load_id from raw.loads where load_id > ? order by load_id", [load_id])
     return tuple(each for (each,) in rows)
+
+
+def _ledger_totals(warehouse: Warehouse) -> dict[str, int]:
+    """All that is in raw now, by whichever run it came: the run log is read where the database is not."""
+    sums = ", ".join(f"coalesce(sum({name}), 0)::bigint" for name in LEDGER_COUNTS)
+    ((files, *totals),) = warehouse.rows(f"select count(*), {sums} from raw.loads")
+    return {"files_loaded": files, **dict(zip(LEDGER_COUNTS, totals, strict=True))}
 
 
 def _files_held_out(review: Review) -> str:

@@ -42,7 +42,7 @@ class Holder:
 def holder_of(process: int, run_log: Path) -> Holder:
     """What is known of a process that holds the lock."""
     run = next(
-        (run for run in reversed(read_runs(run_log)) if run.process == process and run.status == "running"),
+        (run for run in reversed(read_runs(run_log)) if run.process == process and run.state == "running"),
         None,
     )
     command = run.command if run is not None and run.command else _command_of(process)

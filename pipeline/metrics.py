@@ -15,8 +15,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from pipeline.errors import SettingsError
 from pipeline.processes import is_alive
-from pipeline.runlog import RunSummary, StepSummary, read_runs
+from pipeline.runlog import RunSummary, StepSummary, last_outcomes, read_runs
 from pipeline.workspace import Workspace
 
 METRICS = {
@@ -24,7 +25,10 @@ METRICS = {
     "vitals_runs_total": ("counter", "Runs by how they ended: done, failed, died."),
     "vitals_run_started_timestamp_seconds": ("gauge", "When the newest run began."),
     "vitals_run_finished_timestamp_seconds": ("gauge", "When the newest run that has an end ended."),
-    "vitals_run_succeeded": ("gauge", "1 where the newest run that has an end was done, 0 where it failed."),
+    "vitals_run_succeeded": (
+        "gauge",
+        "By kind (review, load): 1 where the newest that has an end was done, 0 where it failed or died.",
+    ),
     "vitals_published_timestamp_seconds": ("gauge", "When a release was published last."),
     "vitals_published_week_end_timestamp_seconds": (
         "gauge",
@@ -35,7 +39,10 @@ METRICS = {
     "vitals_step_read_bytes": ("gauge", "Bytes that the step read when it was done last."),
     "vitals_step_written_bytes": ("gauge", "Bytes that the step wrote when it was done last."),
     "vitals_step_peak_memory_bytes": ("gauge", "The most memory of the process while the step ran."),
-    "vitals_events_loaded_total": ("counter", "Events loaded by all runs."),
+    "vitals_events_loaded_total": (
+        "counter",
+        "Events loaded, also where landing was read anew.",
+    ),
     "vitals_rows_duplicate_total": ("counter", "Rows of landing that repeated an event."),
     "vitals_rows_rejected_total": ("counter", "Rows of landing that could not be read."),
     "vitals_events_late_total": ("counter", "Events received after the lateness limit."),
@@ -90,10 +97,11 @@ def samples_of(runs: list[RunSummary], workspace: Workspace) -> list[Sample]:
     ended = [run for run in runs if run.finished_at is not None and run.state != "waiting"]
     if ended:
         last = max(ended, key=lambda run: run.finished_at)
-        samples += [
-            Sample("vitals_run_finished_timestamp_seconds", last.finished_at.timestamp()),
-            Sample("vitals_run_succeeded", float(last.status == "done")),
-        ]
+        samples.append(Sample("vitals_run_finished_timestamp_seconds", last.finished_at.timestamp()))
+    samples += [
+        Sample("vitals_run_succeeded", float(outcome.is_done), (("kind", kind),))
+        for kind, outcome in last_outcomes(runs).items()
+    ]
     samples += _of_publication(runs, workspace)
     newest_steps = {
         step.step: step for run in runs for step in run.done_by_step.values() if step.status == "done"
@@ -136,10 +144,12 @@ def _of_publication(runs: list[RunSummary], workspace: Workspace) -> list[Sample
     ]
     if newest.shown_week:
         end = date.fromisoformat(newest.shown_week) + timedelta(days=7)
-        midnight = datetime.combine(end, time(), tzinfo=ZoneInfo(workspace.settings.time_zone))
-        samples.append(
-            Sample("vitals_published_week_end_timestamp_seconds", midnight.astimezone(UTC).timestamp())
-        )
+        # Where review.toml cannot be read, nobody knows the time zone; the run has failed of it.
+        with suppress(SettingsError):
+            midnight = datetime.combine(end, time(), tzinfo=ZoneInfo(workspace.settings.time_zone))
+            samples.append(
+                Sample("vitals_published_week_end_timestamp_seconds", midnight.astimezone(UTC).timestamp())
+            )
     return samples
 
 
@@ -156,9 +166,9 @@ def _of_step(step: StepSummary) -> list[Sample]:
 
 
 def _of_loads(runs: list[RunSummary]) -> list[Sample]:
-    loads = [run.details["load"] for run in runs if "load" in run.details]
+    loads = [load for run in runs for load in run.loads]
     return [
-        Sample(f"vitals_{name}_total", sum(int(load.get(name, 0)) for load in loads))
+        Sample(f"vitals_{name}_total", sum(int(load.details.get(name, 0)) for load in loads))
         for name in ("events_loaded", "rows_duplicate", "rows_rejected", "events_late")
     ]
 

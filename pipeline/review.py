@@ -238,22 +238,17 @@ def run_review(
     `run_id`: by default the environment's, else one of the moment. `steps_in_lines`: a line for each step
     that is done; without, only what a step has to note is said.
     """
-    # Settings, catalogues and own features are read before anything is opened or written.
-    settings = workspace.settings
-    read_events_of(workspace)
-    read_workspace_playbook(workspace)
     run_id = run_id or choose_run_id()
     listeners = [screen.hear] if isinstance(screen, JsonLines) else []
     if lineage := lineage_of(workspace, run_id):
         listeners.append(lineage.hear)
     review = Review(workspace, asked_week, run_id, RunLog(workspace.run_log, run_id, tuple(listeners)))
-    _ = review.extension
-    check_resources(workspace)
+    _check_what_is_given(review, steps)
     try:
         review.log.write(
             "run_started",
             steps=list(steps),
-            customer=settings.customer,
+            customer=workspace.settings.customer,
             command=_command_line(),
             versions=versions(),
             git_commit=git_commit(),
@@ -287,6 +282,22 @@ def run_review(
             review.warehouse.close()
         write_metrics(workspace)
     return review
+
+
+def _check_what_is_given(review: Review, steps: tuple[str, ...]) -> None:
+    """Settings, catalogues and own features are read before anything is opened or written."""
+    try:
+        _ = review.settings
+        read_events_of(review.workspace)
+        read_workspace_playbook(review.workspace)
+        _ = review.extension
+        check_resources(review.workspace)
+    except VitalsError as error:
+        # A workspace in which nothing ever ran is left without data.
+        if review.log.path.is_file():
+            review.log.write_failure(str(error), steps=list(steps), command=_command_line())
+            write_metrics(review.workspace)
+        raise
 
 
 def _step_function(step: str) -> Step:

@@ -14,13 +14,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.processes import is_alive
+from pipeline.processes import birth_of, is_alive
 
 if TYPE_CHECKING:
     import pandas
 
 # Beside the build database.
 RUN_LOG_NAME = "runs.jsonl"
+
+# What a run can bring to an end, as people are told of it.
+KINDS = ("review", "load")
 
 # ops.runs, column by column; docs/operations.md says what each means.
 RUNS_COLUMNS = {
@@ -60,6 +63,7 @@ class RunLog:
             "run_id": self.run_id,
             "event": event,
             "process": os.getpid(),
+            "process_birth": birth_of(os.getpid()),
             **details,
         }
         text = json.dumps(line, default=_plain) + "\n"
@@ -82,6 +86,8 @@ class StepSummary:
     step: str
     started_at: datetime
     process: int
+    # By which it is told from a later process of its number; empty in logs of older versions.
+    process_birth: str = ""
     tries: int = 1
     finished_at: datetime | None = None
     # running, done, failed; whether a running one is still alive is for the reader to see.
@@ -96,11 +102,22 @@ class StepSummary:
 
     def end(self, status: str, at: datetime, entry: dict[str, Any]) -> None:
         """Note how it ended, with what the line of the log measured."""
-        self.status, self.finished_at, self.message = status, at, entry.get("message", "")
+        self.status, self.finished_at = status, at
+        # A step that was done sums itself up in its line; that is no reason of a failure.
+        self.message = entry.get("message", "") if status == "failed" else ""
         for name in ("seconds", "bytes_read", "bytes_written", "peak_memory_bytes"):
             setattr(self, name, entry.get(name))
         self.details = entry.get("details", {})
         self.rows = self.details.get("rows")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended a review, or its loading. A review is done when it is published."""
+
+    run: RunSummary
+    at: datetime
+    is_done: bool
 
 
 @dataclass
@@ -110,7 +127,10 @@ class RunSummary:
     run_id: str
     started_at: datetime
     process: int
+    process_birth: str = ""
     command: str = ""
+    # The steps that its last process was to do.
+    asked_steps: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     git_commit: str | None = None
     review_week: date | None = None
@@ -120,6 +140,8 @@ class RunSummary:
     message: str = ""
     # In the order in which they were begun.
     done_by_step: dict[str, StepSummary] = field(default_factory=dict)
+    # Every try of the step load that was done: each may have loaded something.
+    loads: list[StepSummary] = field(default_factory=list)
     published: bool = False
     # The newest reviewed week, which is what the published marts show.
     shown_week: str = ""
@@ -150,7 +172,9 @@ class RunSummary:
         """done, failed, running, waiting; or died, where the process that was at it exists no more."""
         if self.waits_for:
             return "waiting"
-        return "died" if self.status == "running" and not is_alive(self.process) else self.status
+        if self.status == "running" and not is_alive(self.process, self.process_birth):
+            return "died"
+        return self.status
 
     @property
     def has_failed(self) -> bool:
@@ -158,14 +182,41 @@ class RunSummary:
         return self.state in ("failed", "died")
 
     @property
+    def is_review(self) -> bool:
+        """Whether it is to do more than load, at once or as a scheduler's later tasks."""
+        return "--for-review" in self.command.split() or any(
+            step != "load" for step in (*self.asked_steps, *self.done_by_step)
+        )
+
+    @property
+    def outcomes(self) -> dict[str, Outcome]:
+        """What it has brought to an end, of KINDS. A load is part of most reviews."""
+        found = {}
+        load = self.done_by_step.get("load")
+        if load is not None and (state := self.state_of(load)) != "running":
+            found["load"] = Outcome(self, load.finished_at or load.started_at, state == "done")
+        ended_at = self.finished_at or self.seen_at
+        if self.has_failed:
+            found["review" if self.is_review else "load"] = Outcome(self, ended_at, False)
+        elif self.state == "done" and "publish" in self.details:
+            found["review"] = Outcome(self, ended_at, True)
+        return found
+
+    @property
     def step_under_way(self) -> StepSummary | None:
         """The step that was begun last and has no end; None between steps."""
         newest = next(reversed(self.done_by_step.values()), None)
         return newest if newest is not None and newest.status == "running" else None
 
+    def rows_of(self, step: StepSummary) -> int | None:
+        """Rows that its last try wrote; of load, those of every try: none loads what is loaded already."""
+        if step.step != "load" or not self.loads:
+            return step.rows
+        return sum(load.rows or 0 for load in self.loads)
+
     def state_of(self, step: StepSummary) -> str:
         """As `state`, of one of its steps."""
-        ended_without_a_word = self.status != "running" or not is_alive(step.process)
+        ended_without_a_word = self.status != "running" or not is_alive(step.process, step.process_birth)
         return "died" if step.status == "running" and ended_without_a_word else step.status
 
 
@@ -182,7 +233,7 @@ def read_runs(path: Path) -> list[RunSummary]:
             run_id, event, at = entry["run_id"], entry["event"], datetime.fromisoformat(entry["at"])
         except (ValueError, KeyError, TypeError):
             continue
-        run = runs.setdefault(run_id, RunSummary(run_id, at, entry.get("process", 0)))
+        run = runs.setdefault(run_id, RunSummary(run_id, at, *_process_of(entry)))
         run.seen_at = at
         if entry.get("review_week"):
             run.review_week = date.fromisoformat(entry["review_week"])
@@ -196,6 +247,10 @@ def read_runs(path: Path) -> list[RunSummary]:
             run.status, run.finished_at = "done", at
         elif event == "run_failed":
             run.status, run.finished_at, run.message = "failed", at, entry["message"]
+            run.waits_for = ""
+            # One whose settings could not be read has a failure and no start.
+            if "steps" in entry:
+                _note_what_was_asked(run, entry)
             if entry.get("step"):
                 _note_step(run, event, at, entry)
         elif event == "published":
@@ -205,13 +260,35 @@ def read_runs(path: Path) -> list[RunSummary]:
     return list(runs.values())
 
 
+def last_outcomes(runs: list[RunSummary]) -> dict[str, Outcome]:
+    """How the newest review and the newest load that have an end ended, in the order of KINDS.
+
+    A review counts apart: the loads of every hour between two reviews say nothing of whether one failed.
+    """
+    newest: dict[str, Outcome] = {}
+    for run in runs:
+        for kind, outcome in run.outcomes.items():
+            if kind not in newest or newest[kind].at <= outcome.at:
+                newest[kind] = outcome
+    return {kind: newest[kind] for kind in KINDS if kind in newest}
+
+
 def _start_again(run: RunSummary, entry: dict[str, Any]) -> None:
     """A retried run, and each task of a scheduler's, comes again under the same id."""
     run.status, run.message, run.finished_at, run.waits_for = "running", "", None, ""
-    run.process = entry.get("process", 0)
-    run.command = entry.get("command", "")
+    run.process, run.process_birth = _process_of(entry)
+    _note_what_was_asked(run, entry)
     run.versions = entry.get("versions", {})
     run.git_commit = entry.get("git_commit")
+
+
+def _process_of(entry: dict[str, Any]) -> tuple[int, str]:
+    return entry.get("process", 0), entry.get("process_birth", "")
+
+
+def _note_what_was_asked(run: RunSummary, entry: dict[str, Any]) -> None:
+    run.command = entry.get("command", "")
+    run.asked_steps = tuple(entry.get("steps", ()))
 
 
 def _note_review(run: RunSummary, event: str, at: datetime, entry: dict[str, Any]) -> None:
@@ -228,9 +305,11 @@ def _note_step(run: RunSummary, event: str, at: datetime, entry: dict[str, Any])
     if event == "step_started" or known is None or known.status != "running":
         tries = 1 if known is None else known.tries + 1
         run.done_by_step.pop(name, None)
-        run.done_by_step[name] = StepSummary(name, at, entry.get("process", 0), tries)
+        run.done_by_step[name] = StepSummary(name, at, *_process_of(entry), tries)
     if event != "step_started":
         run.done_by_step[name].end("done" if event == "step_finished" else "failed", at, entry)
+    if event == "step_finished" and name == "load":
+        run.loads.append(run.done_by_step[name])
 
 
 def runs_table(runs: list[RunSummary]) -> pandas.DataFrame:
@@ -248,7 +327,7 @@ def runs_table(runs: list[RunSummary]) -> pandas.DataFrame:
             "started_at": step.started_at.replace(tzinfo=None),
             "finished_at": step.finished_at.replace(tzinfo=None) if step.finished_at else None,
             "seconds": step.seconds,
-            "rows": step.rows,
+            "rows": run.rows_of(step),
             "bytes_read": step.bytes_read,
             "bytes_written": step.bytes_written,
             "peak_memory_bytes": step.peak_memory_bytes,

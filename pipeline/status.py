@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.lock import Holder, find_holder, moment
-from pipeline.runlog import RunSummary, read_runs
+from pipeline.runlog import RunSummary, last_outcomes, read_runs
 from pipeline.underway import GIVEN_UP_AFTER, review_under_way_by_log
 from pipeline.workspace import Workspace
 
@@ -28,7 +28,8 @@ def show_status(workspace: Workspace, console: Console) -> None:
     """Print the state of a workspace in one screen."""
     runs = read_runs(workspace.run_log)
     holder = find_holder(workspace.build_database, workspace.run_log)
-    console.print(f"[bold]{workspace.name}[/bold]  {workspace.folder}", highlight=False)
+    # A path is no markup, whatever brackets it has.
+    console.print(Text.assemble((workspace.name, "bold"), f"  {workspace.folder}"), soft_wrap=True)
     if not runs:
         console.print(
             f"nothing was run yet. Put files into {workspace.landing} (the demo: `vitals simulate`), "
@@ -46,8 +47,9 @@ def show_status(workspace: Workspace, console: Console) -> None:
     for line in _review_lines(runs):
         _say(console, line)
     console.print(_table_of(runs[-RUNS_SHOWN:], is_wide=console.width >= WIDE_SCREEN))
-    if runs[-1].state in ("failed", "died"):
-        _say(console, f"why {runs[-1].run_id} failed: {_why(runs[-1])}")
+    failed = [outcome.run for outcome in last_outcomes(runs).values() if not outcome.is_done]
+    for run in {run.run_id: run for run in failed}.values():
+        _say(console, f"why {run.run_id} failed: {_why(run)}")
 
 
 def _say(console: Console, text: str) -> None:
@@ -128,9 +130,14 @@ def _release_line(workspace: Workspace, runs: list[RunSummary]) -> str:
 
 
 def _load_line(runs: list[RunSummary]) -> str:
-    loads = [run.details["load"] for run in runs if "load" in run.details]
+    """What is in raw, as the newest load says; the sum of all loads where those of older versions do not."""
+    loads = sorted((load for run in runs for load in run.loads), key=lambda load: load.finished_at)
+    ledgers = [load.details["ledger"] for load in loads if "ledger" in load.details]
+    counted = ledgers[-1:] or [load.details for load in loads]
     keys = ("files_loaded", "events_loaded", "rows_duplicate", "rows_rejected", "events_late")
-    files, events, duplicates, rejected, late = (sum(int(load.get(key, 0)) for load in loads) for key in keys)
+    files, events, duplicates, rejected, late = (
+        sum(int(each.get(key, 0)) for each in counted) for key in keys
+    )
     return (
         f"loaded: {files:,} files, {events:,} events; {duplicates:,} duplicates, "
         f"{rejected:,} rejected, {late:,} late"

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
+from rich.console import Console
 
 from pipeline.lineage import READ_AND_WRITTEN
 from pipeline.metrics import METRICS, metrics_text, samples_of, write_metrics
+from pipeline.processes import birth_of, is_alive
 from pipeline.review import STEPS
 from pipeline.runlog import RUNS_COLUMNS, RunLog, read_runs, runs_table
+from pipeline.status import show_status
+from pipeline.underway import review_under_way_by_log
 from pipeline.workspace import PROJECT_FOLDER, Workspace
-from tests.business import Business, copy_business, run_log
+from tests.business import Business, copy_business, copy_workspace, run_log
 
 PAGE = (PROJECT_FOLDER / "docs" / "operations.md").read_text(encoding="utf-8")
+# Beyond what the kernel numbers.
+NO_PROCESS = 2**22 + 1
 SAMPLE = re.compile(r'^(\w+)\{((?:\w+="[^"]*",?)+)\} (\S+)$')
 
 
@@ -71,7 +80,8 @@ def test_a_failed_step_says_so_in_ops_runs_of_the_next_release(reviewed: Busines
     wrong.write_text("{not json\n" * 50, encoding="utf-8")
     assert business.vitals("load", VITALS_RUN_ID="broken").code == 1
     metrics = metrics_of(business)
-    assert metrics["vitals_run_succeeded", 'workspace="demo"'] == 0
+    assert metrics["vitals_run_succeeded", 'workspace="demo",kind="load"'] == 0
+    assert metrics["vitals_run_succeeded", 'workspace="demo",kind="review"'] == 1
     assert metrics["vitals_runs_total", 'workspace="demo",status="failed"'] == 1
     wrong.unlink()
     assert business.vitals("publish", VITALS_RUN_ID="mended").code == 0
@@ -81,7 +91,85 @@ def test_a_failed_step_says_so_in_ops_runs_of_the_next_release(reviewed: Busines
     assert status == "failed"
     assert "50 rows, such as events-2099-01-01.jsonl" in message
     assert not published
-    assert metrics_of(business)["vitals_run_succeeded", 'workspace="demo"'] == 1
+    assert metrics_of(business)["vitals_run_succeeded", 'workspace="demo",kind="review"'] == 1
+
+
+def logged(workspace: Workspace, run_id: str, *steps: str, **failure: str) -> None:
+    """A run as the log has it: steps that were done, or one that failed or died."""
+    log = RunLog(workspace.run_log, run_id)
+    died = {"process": NO_PROCESS} if failure.get("message") == "" else {}
+    log.write("run_started", steps=list(steps), command="vitals", **died)
+    for step in steps:
+        log.write("step_started", step=step, review_week=None, **died)
+        if step == failure.get("step"):
+            if not died:
+                log.write_failure(failure["message"], step)
+            return
+        log.write("step_finished", step=step, review_week=None, seconds=1.0, details={})
+    log.write("run_finished")
+
+
+def shown(workspace: Workspace) -> str:
+    """The screen of `vitals status`."""
+    console = Console(file=io.StringIO(), width=120)
+    show_status(workspace, console)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(("message", "why"), [("no page", "no page"), ("", "without a word")])
+def test_loading_clears_no_alarm_of_a_failed_review(tmp_path: Path, message: str, why: str) -> None:
+    workspace = Workspace(tmp_path, tmp_path / "data")
+    logged(workspace, "monday", "report", "publish", step="publish", message=message)
+    logged(workspace, "hour", "load")
+
+    def succeeded() -> dict[str, float]:
+        samples = samples_of(read_runs(workspace.run_log), workspace)
+        return {dict(each.labels)["kind"]: each.value for each in samples if "succeeded" in each.name}
+
+    assert succeeded() == {"review": 0, "load": 1}
+    assert why in shown(workspace).partition("why monday failed: ")[2]
+    # Half a review mends nothing.
+    logged(workspace, "half", "features")
+    assert succeeded()["review"] == 0
+    logged(workspace, "wrong", "load", step="load", message="no such column")
+    assert succeeded() == {"review": 0, "load": 0}
+    assert "why monday failed: " in shown(workspace)
+    assert "why wrong failed: no such column" in shown(workspace)
+    logged(workspace, "mended", "load", "publish")
+    assert succeeded() == {"review": 1, "load": 1}
+    assert "why " not in shown(workspace)
+
+
+def test_a_load_that_is_repeated_erases_nothing_of_its_earlier_tries(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, tmp_path / "data")
+    log = RunLog(workspace.run_log, "poll")
+    for files, events in ((1, 50), (0, 0)):
+        counts = {"files_loaded": files, "events_loaded": events, "rows": events}
+        log.write("run_started", steps=["load"])
+        log.write("step_started", step="load", review_week=None)
+        log.write("step_finished", step="load", review_week=None, seconds=1.0, details=counts)
+        log.write("run_finished")
+    runs = read_runs(workspace.run_log)
+    values = {each.name: each.value for each in samples_of(runs, workspace)}
+    assert values["vitals_events_loaded_total"] == 50
+    assert list(runs_table(runs)[["rows", "tries"]].iloc[0]) == [50, 2]
+    assert "loaded: 1 files, 50 events;" in shown(workspace)
+
+
+def test_status_says_what_is_loaded_after_landing_was_read_anew(tmp_path: Path) -> None:
+    business = copy_workspace(tmp_path / "demo")
+    assert business.vitals("simulate", "--customers", "5", "--weeks", "2").code == 0
+    assert business.vitals("load").code == 0
+    review = business.folder / "review.toml"
+    text = review.read_text(encoding="utf-8")
+    review.write_text(
+        re.sub(r"^lateness_limit_days = \d+", "lateness_limit_days = 21", text, flags=re.MULTILINE),
+        encoding="utf-8",
+    )
+    again = business.vitals("load")
+    assert "raw is built anew" in again.said
+    ((files, events),) = business.built("select count(*), sum(events_loaded) from raw.loads")
+    assert f"loaded: {files:,} files, {events:,} events;" in business.vitals("status").said
 
 
 def test_a_step_that_is_refused_at_its_door_has_a_row(tmp_path: Path) -> None:
@@ -135,12 +223,109 @@ def test_the_lock_and_status_say_who_holds_it_and_since_when(reviewed: Business,
 
 def test_a_run_that_died_is_told_from_one_that_works(tmp_path: Path) -> None:
     path = tmp_path / "runs.jsonl"
-    line = {"at": "2025-01-01T00:00:00+00:00", "run_id": "dead", "process": 2**22 + 1}
+    line = {"at": "2025-01-01T00:00:00+00:00", "run_id": "dead", "process": NO_PROCESS}
     lines = [line | {"event": "run_started"}, line | {"event": "step_started", "step": "load"}]
     path.write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
     (run,) = read_runs(path)
     assert run.state == "died"
     assert list(runs_table([run])["status"]) == ["died"]
+
+
+def test_a_number_that_another_process_has_now_is_not_believed(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, tmp_path / "data")
+    log = RunLog(workspace.run_log, "killed")
+    log.write("run_started", steps=["load"])
+    log.write("step_started", step="load", review_week=None)
+    log.write("review_begun", review_week="2025-01-06", through_load_id=1)
+    (run,) = read_runs(workspace.run_log)
+    assert run.state == "running"
+    # The first process began long before any test.
+    first = '"process": 1,'
+    text = workspace.run_log.read_text(encoding="utf-8")
+    workspace.run_log.write_text(text.replace(f'"process": {os.getpid()},', first), encoding="utf-8")
+    runs = read_runs(workspace.run_log)
+    assert runs[0].process == 1
+    assert runs[0].state == "died"
+    assert list(runs_table(runs)["status"]) == ["died"]
+    assert review_under_way_by_log(runs).has_failed
+    assert "under way: nothing" in shown(workspace)
+    # A log of an older version does not say when its processes began.
+    older = [json.loads(line) for line in workspace.run_log.read_text(encoding="utf-8").splitlines()]
+    for line in older:
+        del line["process_birth"]
+    workspace.run_log.write_text("".join(json.dumps(line) + "\n" for line in older), encoding="utf-8")
+    assert read_runs(workspace.run_log)[0].state == "running"
+
+
+def test_a_process_that_ended_is_not_alive_before_its_parent_knows() -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+    assert not is_alive(ended.pid)
+    assert ended.wait() == 0
+    assert is_alive(os.getpid(), birth_of(os.getpid()))
+    # To the system these mean groups of processes.
+    assert not is_alive(0)
+    assert not is_alive(-1)
+
+
+def break_settings(business: Business, file: str) -> None:
+    path = business.folder / file
+    text = path.read_text(encoding="utf-8")
+    broken = text.replace('currency = "', 'currency = "no such ') if file == "review.toml" else "wrong\n"
+    path.write_text(broken, encoding="utf-8")
+
+
+@pytest.mark.parametrize("file", ["review.toml", "events.csv", "playbook.csv"])
+def test_broken_settings_leave_a_trace(tmp_path: Path, file: str) -> None:
+    business = copy_workspace(tmp_path / "demo")
+    workspace = Workspace(business.folder, business.data)
+    logged(workspace, "first", *STEPS)
+    log = RunLog(workspace.run_log, "first")
+    log.write("published", release="first", shown_week="2025-01-06")
+    write_metrics(workspace)
+    succeeded = ("vitals_run_succeeded", 'workspace="demo",kind="review"')
+    assert metrics_of(business)[succeeded] == 1
+    break_settings(business, file)
+    refused = business.vitals("run", VITALS_RUN_ID="monday")
+    assert refused.code == 2
+    assert metrics_of(business)[succeeded] == 0
+    status = business.vitals("status").said
+    assert "why monday failed: " in status
+    assert file in status.partition("why monday failed: ")[2]
+    # Where nothing was run before, no data is made.
+    fresh = copy_workspace(tmp_path / "fresh")
+    break_settings(fresh, file)
+    assert fresh.vitals("run").code == 2
+    assert not (fresh.data / "build").exists()
+
+
+def test_a_path_with_brackets_is_no_markup(tmp_path: Path) -> None:
+    folder = tmp_path / "shop[/bold]"
+    workspace = Workspace(folder, folder / "data")
+    assert shown(workspace).startswith(f"bold]  {folder}\n")
+    logged(workspace, "one", "load")
+    assert shown(workspace).startswith(f"bold]  {folder}\n")
+
+
+def test_the_line_of_a_command_that_failed_says_of_what_it_speaks(tmp_path: Path) -> None:
+    business = copy_workspace(tmp_path / "demo")
+    failed = business.vitals("run", VITALS_LOG_FORMAT="json", VITALS_RUN_ID="monday")
+    assert failed.code == 1
+    line = json.loads(failed.said.splitlines()[-1])
+    assert (line["event"], line["workspace"]) == ("command_failed", "demo")
+    assert (line["run_id"], line["step"]) == ("monday", "load")
+    early = json.loads(business.vitals("run", "--week", "soon", VITALS_LOG_FORMAT="json").said)
+    assert (early["event"], early["workspace"]) == ("command_failed", "demo")
+
+
+def test_a_message_of_ops_runs_is_the_reason_of_a_failure(tmp_path: Path) -> None:
+    log = RunLog(tmp_path / "runs.jsonl", "one")
+    log.write("run_started", steps=["load", "features"])
+    log.write("step_started", step="load", review_week=None)
+    log.write("step_finished", step="load", review_week=None, seconds=1.0, details={}, message="2 new files")
+    log.write("step_started", step="features", review_week="2025-01-06")
+    log.write_failure("no room", "features")
+    assert list(runs_table(read_runs(log.path))["message"]) == ["", "no room"]
 
 
 def test_logs_as_json_lines_speak_of_run_week_and_step(reviewed: Business, tmp_path: Path) -> None:
@@ -207,7 +392,7 @@ def test_a_part_that_a_killed_run_left_is_removed(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, tmp_path / "data")
     RunLog(workspace.run_log, "one").write("run_started")
     write_metrics(workspace)
-    left = workspace.data / "metrics" / f".vitals.prom.{2**22 + 1}.part"
+    left = workspace.data / "metrics" / f".vitals.prom.{NO_PROCESS}.part"
     left.touch()
     write_metrics(workspace)
     assert [path.name for path in left.parent.iterdir()] == ["vitals.prom"]
