@@ -64,6 +64,8 @@ SEGMENTS = {
 CANCELLATION = "subscription_cancelled"
 # The scheme of the workspace's own segments.
 OWN_SCHEME = "own"
+# Digits of a whole number, leading zeros among them.
+LONGEST_NUMBER = 20
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -92,7 +94,7 @@ def read_events(path: Path) -> list[dict[str, str]]:
             raise fail(f"feature is {row['feature']!r}; give one word in snake_case, or nothing")
         features.add(row["feature"])
         step = row["activation_step"]
-        if step and not (step.isdecimal() and 1 <= int(step) <= ACTIVATION_STEPS_AT_MOST):
+        if step and not _is_whole_number(step, 1, ACTIVATION_STEPS_AT_MOST):
             raise fail(
                 f"activation_step is {step!r}; "
                 f"give a whole number from 1 to {ACTIVATION_STEPS_AT_MOST}, or nothing"
@@ -162,7 +164,7 @@ def read_playbook(path: Path, own_segments: Collection[str] = ()) -> list[dict[s
             )
         _number(row, "cost", fail, 0, 1e9)
         _number(row, "assumed_uplift", fail, 0, 1)
-        if not row["cooldown_days"].isdecimal() or int(row["cooldown_days"]) > 3650:
+        if not _is_whole_number(row["cooldown_days"], 0, 3650):
             raise fail(f"cooldown_days is {row['cooldown_days']!r}; give whole days, such as 28")
     return [row for _, row in rows]
 
@@ -216,6 +218,11 @@ def _read(path: Path, fields: tuple[str, ...]) -> list[tuple[int, dict[str, str]
 
 def _failure(path: Path, line: int) -> Callable[[str], SettingsError]:
     return lambda message: SettingsError(f"{path}, line {line}: {message}.")
+
+
+def _is_whole_number(text: str, least: int, most: int) -> bool:
+    # Python refuses to read a number of thousands of digits.
+    return text.isdecimal() and len(text) <= LONGEST_NUMBER and least <= int(text) <= most
 
 
 def _number(

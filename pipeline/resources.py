@@ -62,8 +62,8 @@ def check_resources(workspace: Workspace) -> None:
             f"threads{counted} need at least {least:g}. Raise it, or lower warehouse.threads."
         )
     folder = workspace.spill_folder
-    is_there = folder.is_dir()
     try:
+        is_there = folder.is_dir()
         folder.mkdir(parents=True, exist_ok=True)
         may_write = os.access(folder, os.W_OK | os.X_OK)
         if not is_there:
@@ -74,8 +74,8 @@ def check_resources(workspace: Workspace) -> None:
         may_write, reason = False, error.strerror or str(error)
     if not may_write:
         raise SettingsError(
-            f"{file}: warehouse.spill_folder is {given.spill_folder!r}, which is {folder}: {reason}. Give a "
-            "folder in which whoever runs `vitals` may write."
+            f"{file}: warehouse.spill_folder is {given.spill_folder[:100]!r}, which is {str(folder)[:300]}: "
+            f"{reason}. Give a folder in which whoever runs `vitals` may write."
         )
 
 

@@ -22,7 +22,7 @@ from pipeline.builtwith import built_with, published_with, sorted_with
 from pipeline.catalogue import read_events_of, read_workspace_playbook
 from pipeline.dbt import DbtProject
 from pipeline.display import JsonLines, Screen, StepDisplay, show_step
-from pipeline.errors import UsageError, VitalsError
+from pipeline.errors import NothingToDoError, NotYetError, UsageError, VitalsError
 from pipeline.footprint import Footprint
 from pipeline.lineage import lineage_of
 from pipeline.metrics import write_metrics
@@ -183,7 +183,7 @@ class Review:
             )
 
     @contextmanager
-    def _shortages_in_words(self, step: str) -> Iterator[None]:
+    def shortages_in_words(self, step: str) -> Iterator[None]:
         """Want of memory or disk is said as what it is, by whichever way the engine's words came."""
         try:
             yield
@@ -198,7 +198,7 @@ class Review:
 
     def run_step(self, step: str, function: Step, screen: Screen, *, in_a_line: bool = True) -> None:
         """Run one step; VitalsError where it fails, and then nothing later counts as finished."""
-        with show_step(screen, step, in_a_line=in_a_line) as display, self._shortages_in_words(step):
+        with show_step(screen, step, in_a_line=in_a_line) as display, self.shortages_in_words(step):
             self.step, self.footprint = step, Footprint()
             self._check_order(step)
             week = None if step == "load" else self.review_week
@@ -258,13 +258,24 @@ def run_review(
             f"{workspace.build} cannot be written: {error.strerror}. Give whoever runs `vitals` room and "
             "the right to write there, or set VITALS_DATA_DIR to another folder."
         ) from None
-    try:
+    with failures_noted(review):
         review.check_turn(steps)
         for step in steps:
             review.run_step(step, _step_function(step), screen, in_a_line=steps_in_lines)
         # All is done by now; a disk that filled up since must not make a failure of it.
         with suppress(OSError):
             review.log.write("run_finished")
+    return review
+
+
+@contextmanager
+def failures_noted(review: Review) -> Iterator[None]:
+    """Whatever ends the work is noted in the run log and raised as VitalsError; the warehouse is closed."""
+    try:
+        yield
+    except (NotYetError, NothingToDoError):
+        # Nothing failed.
+        raise
     except VitalsError as error:
         review.note_failure(str(error))
         raise
@@ -280,8 +291,7 @@ def run_review(
     finally:
         if "warehouse" in review.__dict__:
             review.warehouse.close()
-        write_metrics(workspace)
-    return review
+        write_metrics(review.workspace)
 
 
 def _check_what_is_given(review: Review, steps: tuple[str, ...]) -> None:

@@ -65,7 +65,8 @@ EVENT_COLUMNS = (
 
 
 def _known_time_zone(name: str) -> str:
-    if name not in available_timezones():
+    # Factory means none, and localtime another one on each machine.
+    if name not in available_timezones() - {"Factory", "localtime"}:
         raise ValueError("not a time zone of the IANA database, such as Europe/London")
     return name
 
@@ -80,10 +81,14 @@ TimeZoneName = Annotated[str, AfterValidator(_known_time_zone)]
 FilePattern = Annotated[str, AfterValidator(_plain_file_pattern)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Score = Annotated[float, Field(ge=0, le=100)]
+# Beyond any business, and within what the engine and the models can count.
+Days = Annotated[int, Field(gt=0, le=36_500)]
+Count = Annotated[int, Field(ge=0, le=1_000_000_000)]
+Gigabytes = Annotated[float, Field(gt=0, le=1_000_000)]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class ColumnMapping(_Frozen):
@@ -302,14 +307,14 @@ class Churn(_Frozen):
 class Stages(_Frozen):
     """The edges of the lifecycle stages."""
 
-    churned_after_quiet_days: int = Field(gt=0)
-    dormant_after_quiet_days: int = Field(gt=0)
-    onboarding_up_to_tenure_days: int = Field(gt=0)
-    adopting_up_to_tenure_days: int = Field(gt=0)
+    churned_after_quiet_days: Days
+    dormant_after_quiet_days: Days
+    onboarding_up_to_tenure_days: Days
+    adopting_up_to_tenure_days: Days
     at_risk_usage_change_share: float = Field(lt=0, ge=-1)
-    at_risk_core_events_before: int = Field(ge=1)
+    at_risk_core_events_before: Count = Field(ge=1)
     power_user_rank_share: Share
-    power_user_features: int = Field(ge=0)
+    power_user_features: Count
 
     @model_validator(mode="after")
     def _in_order(self) -> Stages:
@@ -323,10 +328,10 @@ class Stages(_Frozen):
 class Engagement(_Frozen):
     """The edges of the engagement levels."""
 
-    disengaged_after_quiet_days: int = Field(gt=0)
+    disengaged_after_quiet_days: Days
     highly_engaged_active_days_28d: int = Field(ge=1, le=28)
-    highly_engaged_features: int = Field(ge=0)
-    moderately_engaged_features: int = Field(ge=0)
+    highly_engaged_features: Count
+    moderately_engaged_features: Count
 
 
 class HealthComponent(_Frozen):
@@ -377,7 +382,7 @@ class Health(_Frozen):
 class Clusters(_Frozen):
     """Between how many clusters the silhouette chooses."""
 
-    smallest_count: int = Field(ge=2)
+    smallest_count: int = Field(ge=2, le=20)
     largest_count: int = Field(ge=2, le=20)
 
     @model_validator(mode="after")
@@ -391,17 +396,18 @@ class Training(_Frozen):
     """What models learn from."""
 
     history_weeks: int = Field(ge=8, le=520)
-    sample_rows: int = Field(ge=1000)
+    sample_rows: Count = Field(ge=1000)
     judged_weeks: int = Field(ge=1, le=52)
-    seed: int = Field(ge=0)
+    # More the models do not take.
+    seed: int = Field(ge=0, le=2**32 - 1)
 
 
 class Interventions(_Frozen):
     """What the teams can work."""
 
-    capacity_per_owner_team: int = Field(ge=1)
+    capacity_per_owner_team: Count = Field(ge=1)
     # Used once lists are held against what happened; kept here so that a workspace states them.
-    cooldown_days: int = Field(ge=0)
+    cooldown_days: int = Field(ge=0, le=3650)
     holdout_share: Share
 
 
@@ -428,12 +434,12 @@ class Marts(_Frozen):
 class Warehouse(_Frozen):
     """What the engine may use of the machine."""
 
-    memory_limit_gigabytes: float = Field(gt=0)
+    memory_limit_gigabytes: Gigabytes
     threads: int = Field(ge=1, le=256)
     # Where the engine puts what does not fit into memory: absolute, or below the workspace's data folder.
-    spill_folder: str = Field(default="build/spill", min_length=1)
+    spill_folder: str = Field(default="build/spill", min_length=1, pattern=r"^[^\x00]*$")
     # Without it the engine stops at nine tenths of what is free on that disk when it first spills.
-    spill_gigabytes_at_most: float | None = Field(default=None, gt=0)
+    spill_gigabytes_at_most: Gigabytes | None = None
 
 
 class Settings(_Frozen):
@@ -519,13 +525,15 @@ def read_settings(folder: Path) -> Settings:
     """
     path = folder / REVIEW_FILE
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        given = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SettingsError(
             f"{path} is missing; `vitals init NAME --from demo` makes a workspace that has one."
         ) from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} cannot be read as TOML: {error}.") from None
+    except ValueError:
+        raise SettingsError(f"{path} has a number of thousands of digits; give one that fits.") from None
     try:
         return Settings.model_validate(given)
     except ValidationError as error:
@@ -547,7 +555,11 @@ def _in_words(path: Path, error: ValidationError) -> str:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:
+        # Python writes no number of so many digits.
+        return "a number of thousands of digits"
     return text if len(text) <= 60 else text[:57] + "..."
 
 

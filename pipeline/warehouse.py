@@ -36,6 +36,11 @@ SCRATCH_MEMORY = "100MB"
 # How much lies in the log of changes before it is written into the file.
 LOG_BEFORE_CHECKPOINT = "1GB"
 
+# How the engine, and the system, say why a file cannot be opened.
+LOCKED = "Could not set lock on file"
+NO_RIGHT = ("Permission denied", "Read-only file system", "Operation not permitted")
+NO_ROOM = ("No space left on device", "Disk quota exceeded")
+
 
 class Warehouse:
     """An open build database. Use as a context manager; every verb works on the same connection."""
@@ -46,19 +51,16 @@ class Warehouse:
         Raises VitalsError where another process holds the file, or where it cannot be opened.
         """
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             self.connection = duckdb.connect(str(path))
-        except duckdb.Error as error:
-            if isinstance(error, duckdb.IOException) and "lock" in str(error).lower():
-                raise VitalsError(
-                    f"{path} is locked by another process{_holder(str(error), path)}. Wait until it has "
-                    "ended, or stop it, and run the command again."
-                ) from None
-            raise VitalsError(
-                f"{path} cannot be opened: {_first_line(error)} Move the file away and run `vitals run`: "
-                "it is rebuilt from landing."
-            ) from None
+        except (duckdb.Error, OSError) as error:
+            # Without room for its first page a new file stays empty, and no later opening would take it.
+            with suppress(OSError):
+                if is_new and path.stat().st_size == 0:
+                    path.unlink()
+            raise _not_opened(error, path) from None
         self.connection.execute("set global TimeZone = 'UTC'")
         spill_folder = spill_folder or path.parent / "spill"
         _remove_spill_of_the_dead(spill_folder)
@@ -222,6 +224,27 @@ def open_published(path: Path, settings: WarehouseSettings, spill_folder: Path) 
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
+
+
+def _not_opened(error: Exception, path: Path) -> VitalsError:
+    """The sentence for a build database that cannot be opened, with the remedy for its reason."""
+    said = _first_line(error)
+    # A path may hold the very words that tell the reasons apart.
+    reason = said.replace(str(path), "").replace(str(path.parent), "")
+    if LOCKED in reason:
+        return VitalsError(
+            f"{path} is locked by another process{_holder(str(error), path)}. Wait until it has "
+            "ended, or stop it, and run the command again."
+        )
+    if any(words in reason for words in NO_ROOM):
+        remedy = "Make room, or move the data with VITALS_DATA_DIR, and run the command again."
+    elif isinstance(error, OSError) or any(words in reason for words in NO_RIGHT):
+        remedy = (
+            "Give whoever runs `vitals` the right to write there, or set VITALS_DATA_DIR to another folder."
+        )
+    else:
+        remedy = "Move the file away and run `vitals run`: it is rebuilt from landing."
+    return VitalsError(f"{path} cannot be opened: {said} {remedy}")
 
 
 def _holder(message: str, path: Path) -> str:

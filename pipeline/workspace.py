@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.errors import UsageError
+from pipeline.errors import SettingsError, UsageError
 from pipeline.runlog import RUN_LOG_NAME
 from pipeline.settings import REVIEW_FILE, Settings, read_settings
 
@@ -43,7 +43,14 @@ class Workspace:
     @property
     def spill_folder(self) -> Path:
         """Where the engine puts what does not fit into memory. Raises SettingsError as `settings` does."""
-        return self.data / Path(self.settings.warehouse.spill_folder).expanduser()
+        given = self.settings.warehouse.spill_folder
+        try:
+            return self.data / Path(given).expanduser()
+        except RuntimeError:
+            raise SettingsError(
+                f"{self.folder / REVIEW_FILE}: warehouse.spill_folder is {given[:100]!r}, and this machine "
+                "knows no home of that user. Give the folder itself."
+            ) from None
 
     @property
     def run_log(self) -> Path:
@@ -99,7 +106,7 @@ def find_workspace(name_or_path: str) -> Workspace:
     Raises UsageError where there is no such folder.
     """
     is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name_or_path) is not None
-    folder = WORKSPACES_FOLDER / name_or_path if is_name else Path(name_or_path).expanduser()
+    folder = WORKSPACES_FOLDER / name_or_path if is_name else _expanded(name_or_path)
     folder = folder.resolve()
     if not (folder / REVIEW_FILE).is_file():
         known = ", ".join(sorted(path.parent.name for path in WORKSPACES_FOLDER.glob(f"*/{REVIEW_FILE}")))
@@ -108,9 +115,18 @@ def find_workspace(name_or_path: str) -> Workspace:
             "`vitals init NAME --from demo` makes a new one."
         )
     moved_to = os.environ.get(DATA_FOLDER_VARIABLE)
-    data = Path(moved_to).expanduser().resolve() if moved_to else folder / "data"
+    data = _expanded(moved_to).resolve() if moved_to else folder / "data"
     check_path(data)
     return Workspace(folder=folder, data=data)
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(
+            f"the path {path!r} begins with a user whose home this machine does not know; give the folder."
+        ) from None
 
 
 def check_path(path: Path) -> None:

@@ -201,7 +201,7 @@ def _other_parts(chance: random.Random, data: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         parts = {name: archive.read(name).decode() for name in archive.namelist()}
     sheet = "xl/worksheets/sheet1.xml"
-    draw = chance.randrange(6)
+    draw = chance.randrange(9)
     if draw == 0:
         entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10 if n else "x" * 10}">' for n in range(9))
         parts[sheet] = parts[sheet].replace("?>", f"?><!DOCTYPE a [{entities}]>", 1).replace("amount", "&e8;")
@@ -215,8 +215,20 @@ def _other_parts(chance: random.Random, data: bytes) -> bytes:
     elif draw == 4:
         # Some ten megabytes unpacked, in a few kilobytes.
         parts[sheet] = parts[sheet].replace("</sheetData>", "<row/>" * 2_000_000 + "</sheetData>")
-    else:
+    elif draw == 5:
         parts["../../escaped.txt"] = "out of the archive"
+    elif draw == 6:
+        # Far down and far right, said by no reference.
+        far = '<row r="1048576"><c><v>1</v></c></row><row>' + "<c><v>1</v></c>" * 16_000 + "</row>"
+        parts[sheet] = parts[sheet].replace("</sheetData>", far + "</sheetData>")
+    elif draw == 7:
+        far = chance.choice(["<c\nr = 'XFD1048576'/>", '<c s="1" r="XFD1048576"/>', '<x:c r="XFD1048576"/>'])
+        parts[sheet] = parts[sheet].replace("</sheetData>", f"<row>{far}</row></sheetData>")
+    else:
+        elsewhere = chance.choice(["xl/a.bin", "xl/sharedStrings.xml", "b/c.xml"])
+        parts[elsewhere] = parts.pop(sheet).replace('r="A2"', 'r="XFD1048576"')
+        relationships = "xl/_rels/workbook.xml.rels"
+        parts[relationships] = parts[relationships].replace("worksheets/sheet1.xml", f"/{elsewhere}")
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, part in parts.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -276,6 +277,66 @@ def test_workbooks_too_large_for_memory_are_refused_before_they_are_read(
     workbook(shop.landing / "a.xlsx", header)
     with pytest.raises(VitalsError, match="it unpacks to more than"):
         shop.load()
+
+
+CELLS_OF_NO_PLACE = "<c><v>1</v></c>" * 16_000
+FAR_ROW = '<row r="1048576"><c><v>1</v></c></row>'
+
+
+@pytest.mark.parametrize(
+    "more_rows",
+    [
+        pytest.param(f"{FAR_ROW}<row>{CELLS_OF_NO_PLACE}</row>", id="cells and rows without a place"),
+        pytest.param("<row><c\nr = 'XFD1048576'><v>1</v></c></row>", id="spaces in the tag"),
+        pytest.param('<x:row><x:c s="1" r="XFD1048576"><x:v>1</x:v></x:c></x:row>', id="prefix"),
+        pytest.param(
+            '<row r="1048570">' + "<row>" * 9 + "</row>" * 9 + CELLS_OF_NO_PLACE + "</row>", id="rows in rows"
+        ),
+        pytest.param('<row><c r="A&#49;048576"><v>1</v></c></row><row r="x"/>', id="no place"),
+    ],
+)
+@pytest.mark.parametrize("name_of_sheet", ["xl/worksheets/sheet1.xml", "xl/elsewhere/sheet1.bin"])
+def test_no_workbook_ends_the_process_that_reads_it(shop: Shop, more_rows: str, name_of_sheet: str) -> None:
+    path = shop.landing / "a.xlsx"
+    workbook(path, [["id", "customer", "at", "amount"]], more_rows)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name).decode() for name in archive.namelist()}
+    sheet = parts.pop("xl/worksheets/sheet1.xml").replace("<worksheet ", '<worksheet xmlns:x="x" ')
+    relationships = "xl/_rels/workbook.xml.rels"
+    target = name_of_sheet.removeprefix("xl/")
+    parts[relationships] = parts[relationships].replace("worksheets/sheet1.xml", target)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in {**parts, name_of_sheet: sheet}.items():
+            archive.writestr(name, part)
+    # In front of the reader, which none of these may reach: it would take this process with it.
+    with (
+        path.open("rb") as stream,
+        pytest.raises(tables.UnreadableFileError, match=r"over 25,000,000 cells|which is no place"),
+    ):
+        tables.check_workbook(stream)
+    with pytest.raises(VitalsError, match=r"a\.xlsx in landing cannot be read as xlsx: a sheet"):
+        shop.load()
+
+
+def test_sheets_of_an_odd_form_are_read(shop: Shop) -> None:
+    """Cells without a place stand side by side, as some programs write them."""
+    cells = "".join(f"<c t='inlineStr'><is><t>{text}</t></is></c>" for text in ("1", "x", "2025-03-04", "2"))
+    workbook(shop.landing / "a.xlsx", [["id", "customer", "at", "amount"]], f"<row>{cells}</row>")
+    assert shop.load().events_loaded == 1
+
+
+def test_other_kinds_of_workbook_are_refused(shop: Shop) -> None:
+    workbook(shop.landing / "a.xlsx", [["id", "customer", "at", "amount"]])
+    whole = (shop.landing / "a.xlsx").read_bytes()
+    shop.put("a.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") + bytes(504) + whole)
+    with pytest.raises(VitalsError, match=r"no workbook of the \.xlsx kind"):
+        shop.load()
+    for name in ("xl/workbook.bin", "content.xml"):
+        shop.put("a.xlsx", whole)
+        with zipfile.ZipFile(shop.landing / "a.xlsx", "a") as archive:
+            archive.writestr(name, "")
+        with pytest.raises(VitalsError, match=r"no workbook of the \.xlsx kind"):
+            shop.load()
 
 
 def test_a_forbidden_file_is_named(demo: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

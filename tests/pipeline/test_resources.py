@@ -89,6 +89,16 @@ def test_a_spill_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         check_resources(_workspace(tmp_path / "shop", given))
 
 
+@pytest.mark.parametrize(
+    ("folder", "said"), [("x" * 5000, "File name too long"), ("~nobody-here/x", "no home of that user")]
+)
+def test_a_spill_folder_that_cannot_be_is_bad_usage(tmp_path: Path, folder: str, said: str) -> None:
+    workspace = _workspace(tmp_path / "shop", f'memory_limit_gigabytes = 1\nspill_folder = "{folder}"')
+    with pytest.raises(SettingsError, match=r"warehouse\.spill_folder is ") as raised:
+        check_resources(workspace)
+    assert said in str(raised.value)
+
+
 def test_what_does_not_fit_into_memory_is_spilled(tmp_path: Path) -> None:
     settings = WarehouseSettings(memory_limit_gigabytes=0.08, threads=1)
     with Warehouse(tmp_path / "build.duckdb", settings, tmp_path / "spill") as warehouse:

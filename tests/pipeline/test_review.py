@@ -475,11 +475,13 @@ def test_a_database_in_use_is_said(reviewed: Business, tmp_path: Path) -> None:
 
 
 def test_a_damaged_database_is_said(reviewed: Business, tmp_path: Path) -> None:
-    damaged = copy_business(reviewed, tmp_path / "demo")
+    damaged = copy_business(reviewed, tmp_path / "Could not set lock on file")
     (damaged.data / "build" / "build.duckdb").write_bytes(b"no database at all" * 1000)
     refused = damaged.vitals("load")
     assert refused.code == 1
     assert "cannot be opened" in refused.said
+    assert "locked" not in refused.said
+    assert "it is rebuilt from landing" in " ".join(refused.said.split())
 
 
 def test_a_week_outside_the_data_is_refused(reviewed: Business, tmp_path: Path) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
+from typer.testing import CliRunner
 
+from pipeline.cli import app
 from pipeline.completeness import judge_completeness
+from pipeline.errors import VitalsError
 from pipeline.review import STEPS
-from pipeline.runlog import RunLog
+from pipeline.runlog import RunLog, read_runs
 from pipeline.warehouse import Warehouse
-from pipeline.workspace import find_workspace
+from pipeline.workspace import WORKSPACES_FOLDER, find_workspace
 from tests.business import Business, copy_business, run_log
 
 A_DAY_LATER = timedelta(days=1)
@@ -172,3 +177,55 @@ def test_again_belongs_to_a_review(business: Business) -> None:
     answer = business.vitals("load", "--again")
     assert answer.code == 2
     assert "--for-review" in answer.said
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        ("Permission denied", "Give whoever runs `vitals` the right to write there"),
+        ("Read-only file system", "Give whoever runs `vitals` the right to write there"),
+        ("No space left on device", "Make room"),
+        ("No such words", "Move the file away and run `vitals run`"),
+    ],
+)
+def test_a_review_that_cannot_open_its_database_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str, remedy: str
+) -> None:
+    folder = tmp_path / "Permission denied"
+    shutil.copytree(WORKSPACES_FOLDER / "demo", folder, ignore=shutil.ignore_patterns("data"))
+
+    def refuse(path: str) -> None:
+        # As the engine does where there is no room for the first page.
+        Path(path).touch()
+        raise duckdb.IOException(f'IO Error: Cannot open file "{path}": {words}')
+
+    monkeypatch.setattr("pipeline.warehouse.duckdb.connect", refuse)
+    monkeypatch.setenv("VITALS_RUN_ID", "monday")
+    done = CliRunner().invoke(app, ["load", "--for-review", "--workspace", str(folder)])
+    assert done.exit_code == 1
+    said = " ".join(done.output.split())
+    assert remedy in said
+    assert "Traceback" not in said
+    assert not (folder / "data" / "build" / "build.duckdb").exists()
+    (run,) = read_runs(folder / "data" / "build" / "runs.jsonl")
+    assert run.has_failed
+    assert remedy in " ".join(run.message.split())
+    assert "vitals_run_succeeded" in (folder / "data" / "metrics" / "vitals.prom").read_text(encoding="utf-8")
+
+
+def test_a_review_without_the_right_to_make_its_folder_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "demo"
+    shutil.copytree(WORKSPACES_FOLDER / "demo", folder, ignore=shutil.ignore_patterns("data"))
+
+    def refuse(path: Path, **_: bool) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    monkeypatch.setenv("VITALS_RUN_ID", "monday")
+    done = CliRunner().invoke(app, ["load", "--for-review", "--workspace", str(folder)])
+    assert done.exit_code == 2
+    assert "Permission denied" in " ".join(done.output.split())
+    with pytest.raises(VitalsError, match="Give whoever runs `vitals` the right to write there"):
+        Warehouse(folder / "data" / "build.duckdb", find_workspace(str(folder)).settings.warehouse)

@@ -58,6 +58,37 @@ def test_shipped_workspaces_are_valid_and_frozen(workspace: str) -> None:
         ('event_id = "messageId"', "", ("event_id", "id_columns")),
         ('title = "Demo', 'titel = "x"\ntitle = "Demo', ("titel", "no such key")),
         ("seed = 7", "seed = 7\n[", ("cannot be read as TOML",)),
+        ("seed = 7", f"seed = {'7' * 5000}", ("a number of thousands of digits",)),
+        ("seed = 7", f"seed = 0x{'7' * 5000}", ("training.seed", "a number of thousands of digits")),
+        ("seed = 7", "seed = 5000000000", ("training.seed", "5000000000", "4294967295")),
+        ('time_zone = "Europe/Berlin"', 'time_zone = "Factory"', ("time_zone", "'Factory'", "IANA")),
+        ('time_zone = "Europe/Berlin"', 'time_zone = "localtime"', ("time_zone", "'localtime'", "IANA")),
+        (
+            "churned_after_quiet_days = 90",
+            "churned_after_quiet_days = 1000000000000",
+            ("stages.churned_after_quiet_days", "36500"),
+        ),
+        (
+            "capacity_per_owner_team = 200",
+            "capacity_per_owner_team = 1000000000000000000000",
+            ("interventions.capacity_per_owner_team", "1000000000"),
+        ),
+        (
+            "memory_limit_gigabytes = 1.2",
+            "memory_limit_gigabytes = inf",
+            ("warehouse.memory_limit_gigabytes", "inf", "finite"),
+        ),
+        (
+            "memory_limit_gigabytes = 1.2",
+            "memory_limit_gigabytes = 1.2\nspill_gigabytes_at_most = 1e300",
+            ("warehouse.spill_gigabytes_at_most", "1e+300", "1000000"),
+        ),
+        (
+            'spill_folder = "build/spill"',
+            'spill_folder = "a\\u0000b"',
+            ("warehouse.spill_folder", "pattern"),
+        ),
+        ("anchors = [[0, ", "anchors = [[-inf, 0], [0, ", ("health.components", "-inf", "finite")),
     ],
 )
 def test_a_bad_value_is_named(tmp_path: Path, old: str, new: str, named: tuple[str, ...]) -> None:
@@ -80,6 +111,13 @@ def test_bytes_that_are_no_text_are_named(tmp_path: Path) -> None:
     (tmp_path / "review.toml").write_bytes(b"\xff\xfe\x00title")
     with pytest.raises(SettingsError, match="cannot be read as TOML"):
         read_settings(tmp_path)
+
+
+def test_a_mark_of_the_byte_order_is_no_setting(tmp_path: Path) -> None:
+    """As some editors write it, and as events.csv may have it."""
+    text = (WORKSPACES_FOLDER / "demo" / "review.toml").read_bytes()
+    (tmp_path / "review.toml").write_bytes(b"\xef\xbb\xbf" + text)
+    assert read_settings(tmp_path) == read_settings(WORKSPACES_FOLDER / "demo")
 
 
 def test_hashes_follow_what_they_decide(tmp_path: Path) -> None:
