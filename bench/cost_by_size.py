@@ -53,8 +53,8 @@ def billion_results(costs: Sequence[Cost], start_up: Cost) -> list[Result]:
     ]
 
 
-def large_results(ten_million: Cost, large: Cost, weekly_peak_gigabytes: float) -> list[Result]:
-    """Whether a size ten times as large fits into the memory, and costs as much per event."""
+def large_results(ten_million: Cost, large: Cost) -> list[Result]:
+    """Whether the rebuild of a size ten times as large fits into the memory, and costs as much per event."""
     per_event = [sum(cost.seconds.values()) / cost.events * 1e6 for cost in (ten_million, large)]
     times = per_event[1] / per_event[0]
     peak = max(large.peak_gigabytes.values())
@@ -69,13 +69,6 @@ def large_results(ten_million: Cost, large: Cost, weekly_peak_gigabytes: float) 
             detail,
         ),
         Result(
-            "week_100m_peak_gigabytes",
-            weekly_peak_gigabytes,
-            "gigabytes",
-            str(WITHIN_GIGABYTES),
-            WITHIN_GIGABYTES.holds(weekly_peak_gigabytes),
-        ),
-        Result(
             "rebuild_100m_time_per_event_times_10m",
             times,
             "times",
@@ -83,6 +76,19 @@ def large_results(ten_million: Cost, large: Cost, weekly_peak_gigabytes: float) 
             TIMES_PER_EVENT.holds(times),
             {"microseconds_per_event_10m": per_event[0], "microseconds_per_event_100m": per_event[1]},
         ),
+    ]
+
+
+def large_week_results(peak_gigabytes: float) -> list[Result]:
+    """Whether the week after it fits into the memory, too, up to its release."""
+    return [
+        Result(
+            "week_100m_peak_gigabytes",
+            peak_gigabytes,
+            "gigabytes",
+            str(WITHIN_GIGABYTES),
+            WITHIN_GIGABYTES.holds(peak_gigabytes),
+        )
     ]
 
 

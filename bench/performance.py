@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.cost_by_size import billion_results, large_results, size_results
+from bench.cost_by_size import billion_results, large_results, large_week_results, size_results
 from bench.long_history import measure_history
 from bench.peers import floor_seconds, measure_peers
 from bench.performance_page import PAGE, PICTURE, with_figures, write_picture
@@ -29,10 +29,13 @@ from bench.record import (
     table_text,
 )
 from bench.reviewed_world import (
+    RebuiltWorld,
     ReviewedWorld,
     WorldSize,
     rebuild_world,
     release_results,
+    review_before_last_week,
+    review_last_week,
     review_world,
     weekly_results,
 )
@@ -140,11 +143,17 @@ def measure(folder: Path, parts: set[str], scale: float = 1.0) -> Iterator[list[
         )
         shutil.rmtree(folder / "history")
     if "large" in parts:
-        large = _review_large(_scaled(LARGE, scale), folder / "large")
-        yield size_results(LARGE.name, large.rebuild)
-        yield weekly_results(large, start_up) + release_results(large)
-        yield large_results(costs[-1], large.rebuild, large.weekly.watched.peak_gigabytes)
+        size = replace(_scaled(LARGE, scale), changes={MEMORY_SETTING: LARGE_MEMORY_GIGABYTES})
+        large = review_before_last_week(size, folder / "large", _say)
+        yield size_results(LARGE.name, large.rebuild) + large_results(costs[-1], large.rebuild)
         yield billion_results([*costs, large.rebuild], start_up.rebuild)
+        yield _unless_it_fails(lambda: _measure_week_of_large(large, start_up))
+
+
+def _measure_week_of_large(large: RebuiltWorld, start_up: ReviewedWorld) -> list[Result]:
+    world = review_last_week(large, _say)
+    peak = world.weekly.watched.peak_gigabytes
+    return weekly_results(world, start_up) + release_results(world) + large_week_results(peak)
 
 
 def _unless_it_fails(measure_part: Callable[[], list[Result]]) -> list[Result]:
@@ -153,12 +162,6 @@ def _unless_it_fails(measure_part: Callable[[], list[Result]]) -> list[Result]:
     except MeasuredCommandError as error:
         _say(f"NOT MEASURED: {error}")
         return []
-
-
-def _review_large(size: WorldSize, folder: Path) -> ReviewedWorld:
-    return review_world(
-        replace(size, changes={MEMORY_SETTING: LARGE_MEMORY_GIGABYTES}), folder / "world", _say
-    )
 
 
 def _scaled(size: WorldSize, scale: float) -> WorldSize:

@@ -56,6 +56,17 @@ class WorldSize:
 
 
 @dataclass(frozen=True)
+class RebuiltWorld:
+    """A world reviewed up to the week before its last; what was received from then on lies aside."""
+
+    size: WorldSize
+    workspace: Workspace
+    last_week: date
+    aside: Path
+    rebuild: Cost
+
+
+@dataclass(frozen=True)
 class ReviewedWorld:
     """Where the world lies, the week that came last, and what its reviews took."""
 
@@ -76,6 +87,11 @@ def rebuild_world(size: WorldSize, folder: Path, say: Say) -> Cost:
 
 def review_world(size: WorldSize, folder: Path, say: Say) -> ReviewedWorld:
     """Simulate a world, review all but its last week from nothing, then run the last week."""
+    return review_last_week(review_before_last_week(size, folder, say), say)
+
+
+def review_before_last_week(size: WorldSize, folder: Path, say: Say) -> RebuiltWorld:
+    """Simulate a world and review all but its last week from nothing."""
     workspace = demo_workspace(folder, size.changes)
     say(f"{size.name}: simulating {size.customers:,} customers × {size.weeks} weeks")
     simulate(workspace, size.customers // size.companies, size.weeks)
@@ -87,10 +103,15 @@ def review_world(size: WorldSize, folder: Path, say: Say) -> ReviewedWorld:
     hold_back(workspace, aside, week)
     say(f"{size.name}: reviewing all weeks before the last")
     rebuild = review_step_by_step(workspace, size.customers, week - WEEK)
-    bring_back(workspace, aside)
-    say(f"{size.name}: running the last week")
-    weekly = run_vitals(workspace, "run", f"--week={week}")
-    return ReviewedWorld(size, workspace, week, rebuild, weekly)
+    return RebuiltWorld(size, workspace, week, aside, rebuild)
+
+
+def review_last_week(world: RebuiltWorld, say: Say) -> ReviewedWorld:
+    """Run the last week, as a scheduler would on its Monday."""
+    bring_back(world.workspace, world.aside)
+    say(f"{world.size.name}: running the last week")
+    weekly = run_vitals(world.workspace, "run", f"--week={world.last_week}")
+    return ReviewedWorld(world.size, world.workspace, world.last_week, world.rebuild, weekly)
 
 
 def weekly_results(world: ReviewedWorld, start_up: ReviewedWorld) -> list[Result]:
