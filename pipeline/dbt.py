@@ -29,14 +29,26 @@ class DbtProject:
         self.database = workspace.build_database
         self._manifest: Any = None
 
-    def build(self, *folders: str, own: Sequence[str] = (), full_refresh: bool = False) -> int:
+    def build(
+        self,
+        *folders: str,
+        own: Sequence[str] = (),
+        full_refresh: bool = False,
+        that_follow: str = "",
+        without: Sequence[str] = (),
+    ) -> int:
         """Build the models of some folders and run their tests; the number of nodes that ran.
 
-        `own`: folders of what the workspace adds. Raises BrokenPromiseError where a test fails, VitalsError
+        `own`: folders of what the workspace adds. `that_follow`: only models that follow from this node;
+        `without`: models that are left out. Raises BrokenPromiseError where a test fails, VitalsError
         where a model cannot be built.
         """
         selected = [f"path:models/{folder}" for folder in folders] + [f"fqn:vitals.{each}" for each in own]
+        if that_follow:
+            selected = [f"{each},{that_follow}+" for each in selected]
         options = ["--indirect-selection", "buildable", "--exclude-resource-type", "unit_test"]
+        if without:
+            options += ["--exclude", *without]
         if full_refresh:
             options.append("--full-refresh")
         return self._invoke(["build", "--select", *selected, *options])

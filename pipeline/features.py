@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 # How many events that events.csv misses are named in the note about them.
 UNLISTED_NAMED = 5
+# What fits into a gigabyte of the engine while feature rows are joined, measured at 600,000 customers.
+USER_WEEKS_PER_GIGABYTE = 800_000
 
 
 def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
@@ -46,10 +50,9 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         display.notice(
             f"{len(plan.restated)} earlier weeks from {plan.restated[0]} on are restated: events came later."
         )
-    display.update(f"building {len(plan.build)} weeks")
     forget_weeks_to_build(warehouse, plan)
     review.dbt.seed()
-    nodes = build_features(review, display, plan.build, is_rebuild=is_rebuild)
+    nodes = _build_in_passes(review, display, plan, is_rebuild=is_rebuild)
     _sort_into_segments(review, display, plan, is_rebuild=is_rebuild)
     with warehouse.transaction():
         record_built_weeks(warehouse, plan, through)
@@ -81,6 +84,48 @@ def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         "select count(*) from features.customer_weeks where list_contains(?, review_week)", [list(plan.build)]
     )
     return {"rows": rows, "customers": customers, "weeks_built": len(plan.build), "checks": checks}
+
+
+def _build_in_passes(review: Review, display: StepDisplay, plan: WeekPlan, *, is_rebuild: bool) -> int:
+    """Build as many weeks at once as the engine's memory carries; how many nodes ran.
+
+    What does not depend on the weeks is built by the first pass, labels, which look from week to week, by the
+    last.
+    """
+    passes = weeks_in_passes(plan.build, _weeks_at_once(review, len(plan.build)))
+    nodes, built = 0, 0
+    for weeks in passes:
+        display.update(
+            f"building {len(plan.build)} weeks" + (f", {built} of them stand" if len(passes) > 1 else "")
+        )
+        write_weeks_to_build(review.warehouse, weeks)
+        nodes += build_features(
+            review,
+            display,
+            weeks,
+            is_rebuild=is_rebuild,
+            is_first_pass=weeks is passes[0],
+            is_last_pass=weeks is passes[-1],
+        )
+        built += len(weeks)
+    return nodes
+
+
+def _weeks_at_once(review: Review, weeks: int) -> int:
+    """How many weeks the engine's memory carries if every user of raw has a row in each; at least 1."""
+    if weeks == 1:
+        return 1
+    id_column = "account_id" if review.settings.customer == "account" else "user_id"
+    users = review.warehouse.value(f"select approx_count_distinct({id_column}) from raw.events")
+    rows = review.settings.warehouse.memory_limit_gigabytes * USER_WEEKS_PER_GIGABYTE
+    return max(1, int(rows / max(1, users)))
+
+
+def weeks_in_passes(weeks: tuple[date, ...], at_once: int) -> list[tuple[date, ...]]:
+    """Weeks in their order, in passes as equal as can be of no more than so many."""
+    passes = math.ceil(len(weeks) / at_once)
+    ends = [round(number * len(weeks) / passes) for number in range(passes + 1)]
+    return [weeks[begin:end] for begin, end in itertools.pairwise(ends)]
 
 
 def forget_weeks_to_build(warehouse: Warehouse, plan: WeekPlan) -> None:
@@ -267,7 +312,12 @@ def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPla
             "marts_history_weeks": settings.marts.history_weeks,
         },
     )
-    weeks = pandas.DataFrame({"review_week": plan.build, "end_date": [week + WEEK for week in plan.build]})
+    write_weeks_to_build(warehouse, plan.build)
+
+
+def write_weeks_to_build(warehouse: Warehouse, build: tuple[date, ...]) -> None:
+    """The weeks whose rows the models write: a list, and its bounds, which the engine takes for constants."""
+    weeks = pandas.DataFrame({"review_week": build, "end_date": [week + WEEK for week in build]})
     with warehouse.registered("weeks_planned", weeks):
         warehouse.run(
             """
@@ -275,5 +325,5 @@ def write_run_parameters(warehouse: Warehouse, settings: Settings, plan: WeekPla
             select review_week::date as review_week, end_date::date as end_date from weeks_planned
             """
         )
-    for name, week in (("first", min(plan.build)), ("last", max(plan.build))):
+    for name, week in (("first", min(build)), ("last", max(build))):
         warehouse.run(f"create or replace macro ops.{name}_week_to_build() as date '{week}'")

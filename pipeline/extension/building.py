@@ -62,12 +62,21 @@ def write_models(extension: Extension, folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def build_features(review: Review, display: StepDisplay, weeks: tuple[date, ...], *, is_rebuild: bool) -> int:
+def build_features(
+    review: Review,
+    display: StepDisplay,
+    weeks: tuple[date, ...],
+    *,
+    is_rebuild: bool,
+    is_first_pass: bool = True,
+    is_last_pass: bool = True,
+) -> int:
     """Build staging, intermediate and features for some weeks, own features among them; how many nodes ran.
 
-    Where everything is built anew, the unit tests of own features run too. Raises BrokenPromiseError where a
-    test fails, where an own model has more than one row for a customer and week or rows of customers that
-    are not there, or where a week's own features depend on another week.
+    Where weeks are built in several passes, a later one builds only what depends on them, and the last one
+    the labels. Where everything is built anew, the unit tests of own features run too. Raises
+    BrokenPromiseError where a test fails, where an own model has more than one row for a customer and week
+    or rows of customers that are not there, or where a week's own features depend on another week.
     """
     models = review.extension.models
     try:
@@ -76,7 +85,9 @@ def build_features(review: Review, display: StepDisplay, weeks: tuple[date, ...]
             "intermediate",
             "features",
             own=("own_models", "own_features") if models else (),
-            full_refresh=is_rebuild,
+            full_refresh=is_rebuild and is_first_pass,
+            that_follow="" if is_first_pass else "source:ops.weeks_to_build",
+            without=() if is_last_pass else ("customer_week_labels",),
         )
     except VitalsError:
         # A broken grain makes several tests fail; this says what it is.
@@ -88,7 +99,7 @@ def build_features(review: Review, display: StepDisplay, weeks: tuple[date, ...]
             display.update("checking that own features keep to their week")
             # Every one: what looks ahead at rare events differs in the few weeks before them.
             check_that_weeks_are_apart(review, weeks)
-        if is_rebuild:
+        if is_rebuild and is_first_pass:
             nodes += review.dbt.try_own_models()
     return nodes
 
