@@ -112,7 +112,7 @@ def two_reviews_at_once(world: DisturbedWorld) -> list[str]:
     world.wait_for_step(first, "load")
     second = world.begin("load")
     second.join()
-    said = world.said.read_text(encoding="utf-8", errors="replace")
+    said = world.what_was_said()
     first.join()
     problems = []
     if first.exitcode != 0:

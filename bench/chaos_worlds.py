@@ -239,8 +239,12 @@ class DisturbedWorld:
 
     @property
     def said(self) -> Path:
-        """What the last command said."""
+        """The file into which the last command writes what it says."""
         return self.workspace.folder / "said.txt"
+
+    def what_was_said(self) -> str:
+        """What the last command said; paths below the world's folder, which no one else has, are cut off."""
+        return self.said.read_text(encoding="utf-8", errors="replace").replace(f"{self.workspace.folder.parent}/", "")
 
     def run(self, *arguments: str, before: Before | None = None) -> tuple[int, str]:
         """A command to its end: exit code (below 0: the signal that ended it), and what it said."""
@@ -249,7 +253,7 @@ class DisturbedWorld:
         if process.exitcode is None:
             process.kill()
             process.join()
-        return process.exitcode, self.said.read_text(encoding="utf-8", errors="replace")
+        return process.exitcode, self.what_was_said()
 
     def run_to_the_end(self, *arguments: str) -> dict[str, float]:
         """The whole review, or another command; seconds of its steps. Raises RuntimeError where it fails."""

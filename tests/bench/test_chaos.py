@@ -21,7 +21,7 @@ from bench.chaos_faults import _heed_rights
 from bench.chaos_kills import Killed, Planned, kills_by_quarter, planned_kills, planned_kills_of_steps
 from bench.chaos_readers import Readers, Seen, signature_of
 from bench.chaos_worlds import EMPTY, MONDAY, DisturbedWorld, Undisturbed
-from bench.record import PROJECT_FOLDER
+from bench.record import PROJECT_FOLDER, RESULTS_FOLDER
 from bench.workspaces import demo_workspace, leave_out_own_features
 from pipeline.review import STEPS
 
@@ -46,6 +46,15 @@ def release(folder: Path, rows: int) -> Path:
         connection.execute("create schema marts")
         connection.execute(f"create table marts.customers as select range as id from range({rows})")
     return folder
+
+
+def test_results_name_no_folder_of_the_machine_that_measured(tmp_path: Path) -> None:
+    world = DisturbedWorld(demo_workspace(tmp_path / "world0" / "demo"), tmp_path / "world0" / "kept")
+    world.said.write_text(f"vitals: {world.workspace.build} may not be written.", encoding="utf-8")
+    assert world.what_was_said() == "vitals: demo/data/build may not be written."
+    for results in sorted(RESULTS_FOLDER.glob("*.json")):
+        named = re.findall(r"(?<![\w.])/(?:tmp|home|root|work|var|mnt)/[^\s\"]*", results.read_text("utf-8"))
+        assert not named, f"{results.name} names {named[:3]}"
 
 
 def test_equal_builds_differ_in_nothing_whatever_the_order_and_the_load(tmp_path: Path) -> None:
