@@ -14,7 +14,7 @@ from rich.text import Text
 from pipeline.lock import Holder, find_holder, moment
 from pipeline.runlog import RunSummary, last_outcomes, read_runs
 from pipeline.underway import GIVEN_UP_AFTER, review_under_way_by_log
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, is_there
 
 # With the lines above and below, one screen of 24 lines.
 RUNS_SHOWN = 8
@@ -116,10 +116,12 @@ def _lock_line(holder: Holder | None) -> str:
 
 
 def _release_line(workspace: Workspace, runs: list[RunSummary]) -> str:
-    link = workspace.current_release
-    if not link.exists():
+    if not is_there(workspace.current_release):
         return "published: nothing yet"
+    link = workspace.current_release
     name = link.resolve().name
+    if not is_there(workspace.published_database):
+        return f"published: {name}, without its tables: `vitals publish` makes a whole release  {link}"
     run = next((run for run in runs if name in run.releases), None)
     week = ""
     if run and run.shown_week:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -14,7 +17,7 @@ from typer.testing import CliRunner
 from pipeline.cli import StepName, app
 from pipeline.review import STEPS
 from pipeline.workspace import WORKSPACES_FOLDER
-from tests.business import Business
+from tests.business import Business, copy_business
 
 runner = CliRunner()
 COMMANDS = ("simulate", "run", "backfill", *STEPS, "status", "query", "init")
@@ -97,6 +100,81 @@ def test_query_and_status_without_a_release(workspace: Path) -> None:
     result = runner.invoke(app, ["status", "--workspace", str(workspace)])
     assert result.exit_code == 0
     assert "nothing was run yet" in result.output
+
+
+def _damaged(business: Business, tmp_path: Path) -> tuple[list[str], Path]:
+    copy = copy_business(business, tmp_path / "demo")
+    return ["--workspace", str(copy.folder)], copy.current / "warehouse.duckdb"
+
+
+def test_a_release_that_was_cut_off_is_said(reviewed: Business, tmp_path: Path) -> None:
+    where, database = _damaged(reviewed, tmp_path)
+    os.truncate(database, 20_000)
+    message = _fails(["query", "select * from marts.customers", *where], 1)
+    assert "warehouse.duckdb cannot be read" in message
+    assert "`vitals publish`" in message
+
+
+def test_a_release_with_a_damaged_block_is_said(reviewed: Business, tmp_path: Path) -> None:
+    where, database = _damaged(reviewed, tmp_path)
+    size = database.stat().st_size
+    with database.open("r+b") as file:
+        # Behind the headers, by which the file is still opened.
+        file.seek(3 * 4096)
+        file.write(b"\xff" * (size - 3 * 4096))
+    message = _fails(["query", "select * from marts.customers", *where], 1)
+    assert "warehouse.duckdb cannot be read" in message
+    assert "the query cannot be run" not in message
+
+
+def test_a_release_without_its_tables_is_said(reviewed: Business, tmp_path: Path) -> None:
+    where, database = _damaged(reviewed, tmp_path)
+    database.unlink()
+    assert "warehouse.duckdb cannot be read" in _fails(["query", "select 1", *where], 1)
+    result = runner.invoke(app, ["status", *where])
+    assert result.exit_code == 0, result.output
+    assert "published: first, without its tables: `vitals publish`" in result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "refused"),
+    [
+        (["status"], "review.toml"),
+        (["status"], "runs.jsonl"),
+        (["status"], "current"),
+        (["status"], "warehouse.duckdb"),
+        (["query", "select 1"], "review.toml"),
+        (["query", "select 1"], "current"),
+    ],
+)
+def test_what_a_reader_may_not_read_is_said(
+    reviewed: Business, monkeypatch: pytest.MonkeyPatch, command: list[str], refused: str
+) -> None:
+    def guarded(way: Callable[..., Any]) -> Callable[..., Any]:
+        def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+            if Path(path).name == refused:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return way(path, *arguments, **options)
+
+        return refuse
+
+    for name in ("lstat", "stat", "open"):
+        monkeypatch.setattr(Path, name, guarded(getattr(Path, name)))
+    message = _fails([*command, "--workspace", str(reviewed.folder)], 1)
+    assert f"{refused} cannot be read: Permission denied. Give whoever asks the right" in message
+
+
+def test_a_query_that_may_not_spill_is_said(reviewed: Business, tmp_path: Path) -> None:
+    business = copy_business(reviewed, tmp_path / "demo")
+    review = business.folder / "review.toml"
+    text = review.read_text(encoding="utf-8")
+    for full, small in (("gigabytes = 1.2 ", "gigabytes = 0.05 "), ('"build/spill"', '"/dev/null/spill"')):
+        assert full in text
+        text = text.replace(full, small)
+    review.write_text(text, encoding="utf-8")
+    sorting = "select md5(range::varchar) as number from range(4000000) order by all limit 5 offset 3000000"
+    message = _fails(["query", sorting, "--workspace", str(business.folder)], 1)
+    assert "needs room in /dev/null/spill" in message
 
 
 @pytest.mark.parametrize(
