@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.display import printable
 from pipeline.errors import UsageError, VitalsError
 from pipeline.settings import REVIEW_FILE
 from pipeline.warehouse import open_published
@@ -96,7 +97,7 @@ def _check_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 def _write_table(relation: duckdb.DuckDBPyRelation, out: BinaryIO) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, kind in zip(relation.columns, relation.types, strict=True):
-        table.add_column(Text(name), justify="right" if kind.id in NUMBERS else "left")
+        table.add_column(Text(printable(name)), justify="right" if kind.id in NUMBERS else "left")
     rows = relation.limit(ROWS_IN_A_TABLE + 1).fetchall()
     for row in rows[:ROWS_IN_A_TABLE]:
         table.add_row(*(Text("" if value is None else _shown(value)) for value in row))
@@ -113,9 +114,7 @@ def _write_table(relation: duckdb.DuckDBPyRelation, out: BinaryIO) -> None:
 
 
 def _shown(value: object) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    # Control characters in data must not reach the terminal.
-    return "".join(character if character.isprintable() else "�" for character in text)
+    return printable(f"{value:.6g}" if isinstance(value, float) else str(value))
 
 
 def _write_csv(relation: duckdb.DuckDBPyRelation, out: BinaryIO) -> None:

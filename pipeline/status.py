@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.display import print_line, printable
 from pipeline.lock import Holder, find_holder, moment
 from pipeline.runlog import RunSummary, last_outcomes, read_runs
 from pipeline.underway import GIVEN_UP_AFTER, review_under_way_by_log
@@ -29,31 +30,27 @@ def show_status(workspace: Workspace, console: Console) -> None:
     runs = read_runs(workspace.run_log)
     holder = find_holder(workspace.build_database, workspace.run_log)
     # A path is no markup, whatever brackets it has.
-    console.print(Text.assemble((workspace.name, "bold"), f"  {workspace.folder}"), soft_wrap=True)
+    name, folder = printable(workspace.name), printable(str(workspace.folder))
+    console.print(Text.assemble((name, "bold"), f"  {folder}"), soft_wrap=True)
     if not runs:
-        console.print(
+        print_line(
+            console,
             f"nothing was run yet. Put files into {workspace.landing} (the demo: `vitals simulate`), "
             "then `vitals run`.",
-            markup=False,
-            soft_wrap=True,
         )
         if holder is not None:
-            _say(console, f"lock: {holder}")
+            print_line(console, f"lock: {holder}")
         return
-    _say(console, _release_line(workspace, runs))
-    _say(console, _load_line(runs))
-    _say(console, _under_way_line(runs))
-    _say(console, _lock_line(holder))
+    print_line(console, _release_line(workspace, runs))
+    print_line(console, _load_line(runs))
+    print_line(console, _under_way_line(runs))
+    print_line(console, _lock_line(holder))
     for line in _review_lines(runs):
-        _say(console, line)
+        print_line(console, line)
     console.print(_table_of(runs[-RUNS_SHOWN:], is_wide=console.width >= WIDE_SCREEN))
     failed = [outcome.run for outcome in last_outcomes(runs).values() if not outcome.is_done]
     for run in {run.run_id: run for run in failed}.values():
-        _say(console, f"why {run.run_id} failed: {_why(run)}")
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True, highlight=False)
+        print_line(console, f"why {run.run_id} failed: {_why(run)}")
 
 
 def _table_of(runs: list[RunSummary], *, is_wide: bool) -> Table:

@@ -18,6 +18,7 @@ from pipeline.cli import StepName, app
 from pipeline.review import STEPS
 from pipeline.workspace import WORKSPACES_FOLDER
 from tests.business import Business, copy_business
+from tests.pipeline.loading import call, json_lines
 
 runner = CliRunner()
 COMMANDS = ("simulate", "run", "backfill", *STEPS, "status", "query", "init")
@@ -175,6 +176,23 @@ def test_a_query_that_may_not_spill_is_said(reviewed: Business, tmp_path: Path) 
     sorting = "select md5(range::varchar) as number from range(4000000) order by all limit 5 offset 3000000"
     message = _fails(["query", sorting, "--workspace", str(business.folder)], 1)
     assert "needs room in /dev/null/spill" in message
+
+
+def test_names_of_files_are_no_commands_to_the_terminal(workspace: Path) -> None:
+    landing, where = workspace / "data" / "landing", ["--workspace", str(workspace)]
+    landing.mkdir(parents=True)
+    (landing / "good.jsonl").write_text(json_lines([call(1)]), encoding="utf-8")
+    (landing / "none\x1b[31m\nvitals: all is well.dat").write_text("", encoding="utf-8")
+    loaded = runner.invoke(app, ["load", *where])
+    assert loaded.exit_code == 0, loaded.output
+    (landing / "red\x1b[31m\nvitals: all is well.jsonl.gz").write_bytes(b"no gzip")
+    refused = runner.invoke(app, ["load", *where])
+    assert refused.exit_code == 1
+    status = runner.invoke(app, ["status", *where])
+    assert status.exit_code == 0, status.output
+    for output, beginning in ((loaded.output, "none"), (refused.output, "red"), (status.output, "red")):
+        assert f"{beginning}�[31m vitals: all is well" in output
+        assert "\x1b" not in output
 
 
 @pytest.mark.parametrize(

@@ -292,6 +292,9 @@ def test_broken_settings_leave_a_trace(tmp_path: Path, file: str) -> None:
     status = business.vitals("status").said
     assert "why monday failed: " in status
     assert file in status.partition("why monday failed: ")[2]
+    # A scheduler begins a review by another way.
+    assert business.vitals("load", "--for-review", VITALS_RUN_ID="tuesday").code == 2
+    assert file in business.vitals("status").said.partition("why tuesday failed: ")[2]
     # Where nothing was run before, no data is made.
     fresh = copy_workspace(tmp_path / "fresh")
     break_settings(fresh, file)
