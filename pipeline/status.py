@@ -19,6 +19,8 @@ from pipeline.workspace import Workspace, is_there
 
 # With the lines above and below, one screen of 24 lines.
 RUNS_SHOWN = 8
+LETTERS_OF_A_RUN = 28
+BEGINNING_OF_A_RUN = 4
 # As many reviews as the DAG lets be active at once.
 WAITING_SHOWN = 3
 # Letters from which on every step is shown with its seconds.
@@ -55,8 +57,7 @@ def show_status(workspace: Workspace, console: Console) -> None:
 
 def _table_of(runs: list[RunSummary], *, is_wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    # A scheduler's ids are long; the name of the last release stands whole above.
-    table.add_column("run", no_wrap=True, max_width=28)
+    table.add_column("run", no_wrap=True)
     table.add_column("week", no_wrap=True)
     table.add_column("state", no_wrap=True, min_width=7)
     table.add_column("seconds", no_wrap=True, min_width=7)
@@ -65,7 +66,7 @@ def _table_of(runs: list[RunSummary], *, is_wide: bool) -> Table:
     for run in reversed(runs):
         seconds = sum(value or 0 for value in run.steps.values())
         table.add_row(
-            Text(run.run_id),
+            Text(_shortened(run.run_id)),
             str(run.review_week or ""),
             run.state,
             f"{seconds:.1f}",
@@ -73,6 +74,13 @@ def _table_of(runs: list[RunSummary], *, is_wide: bool) -> Table:
             _steps(run, each_with_seconds=is_wide),
         )
     return table
+
+
+def _shortened(run_id: str) -> str:
+    """A scheduler's ids are long, begin alike, and end with the moment by which they differ."""
+    if len(run_id) <= LETTERS_OF_A_RUN:
+        return run_id
+    return f"{run_id[:BEGINNING_OF_A_RUN]}…{run_id[BEGINNING_OF_A_RUN + 1 - LETTERS_OF_A_RUN :]}"
 
 
 def _memory(run: RunSummary) -> str:

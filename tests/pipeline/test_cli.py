@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -273,6 +274,18 @@ def test_init_copies_a_workspace_and_refuses_to_overwrite(tmp_path: Path) -> Non
     assert runner.invoke(app, ["init", str(richer), "--from", "demo"]).exit_code == 0
     assert (richer / "features" / "order_habits.sql").is_file()
     assert "is no name" in _fails(["init", "a b", "--from", "demo"], 2)
+
+
+def test_the_runbook_shows_rejected_rows(reviewed: Business) -> None:
+    runbook = (WORKSPACES_FOLDER.parent / "docs" / "runbook.md").read_text(encoding="utf-8")
+    commands = [shlex.split(line[2:]) for line in runbook.splitlines() if "rejected_events" in line]
+    (asked,) = (words for words in commands if words[:2] == ["vitals", "query"])
+    (opened,) = (words for words in commands if words[:1] == [".venv/bin/python"])
+    counted = runner.invoke(app, [*asked[1:], "--workspace", str(reviewed.folder)])
+    assert counted.exit_code == 0, counted.output
+    code = opened[2].replace("workspaces/demo", str(reviewed.folder))
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert {"file_name", "line_number", "reason", "content"} <= {*shown.replace("│", " ").split()}
 
 
 @pytest.mark.parametrize(
