@@ -15,8 +15,14 @@ from pipeline.backfill import weeks_that_stand
 from pipeline.completeness import deadline_of, judge_completeness
 from pipeline.display import Screen, say
 from pipeline.errors import NothingToDoError, NotYetError, UsageError
-from pipeline.resources import check_resources
-from pipeline.review import RUN_ID_VARIABLE, Review, choose_run_id, failures_noted, run_review
+from pipeline.review import (
+    RUN_ID_VARIABLE,
+    Review,
+    check_what_is_given,
+    choose_run_id,
+    failures_noted,
+    run_review,
+)
 from pipeline.runlog import RunLog
 from pipeline.underway import find_review_under_way, note_review_under_way
 from pipeline.workspace import Workspace
@@ -34,7 +40,7 @@ def begin_review(workspace: Workspace, asked_week: date | None, screen: Screen, 
             f"{RUN_ID_VARIABLE}=monday vitals load --for-review, and the same for the steps after it."
         )
     run_id = choose_run_id()
-    check_resources(workspace)
+    check_what_is_given(_review(workspace, asked_week, run_id), ("load",))
     try:
         return _begin(workspace, asked_week, run_id, screen, again=again)
     except NotYetError as error:
@@ -94,6 +100,10 @@ def _begin(
 
 @contextmanager
 def _opened(workspace: Workspace, asked_week: date | None, run_id: str) -> Iterator[Review]:
-    review = Review(workspace, asked_week, run_id, RunLog(workspace.run_log, run_id))
+    review = _review(workspace, asked_week, run_id)
     with failures_noted(review), review.shortages_in_words("load"):
         yield review
+
+
+def _review(workspace: Workspace, asked_week: date | None, run_id: str) -> Review:
+    return Review(workspace, asked_week, run_id, RunLog(workspace.run_log, run_id))

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from pipeline.display import JsonLines, Screen, say
+from pipeline.display import JsonLines, Screen, print_line, say
 from pipeline.errors import NothingToDoError, UsageError, VitalsError
 from pipeline.workspace import Workspace, find_workspace
 
@@ -116,7 +116,7 @@ def _in_words(command: Callable[..., None]) -> Callable[..., None]:
                     "command_failed", level="error", message=str(error), exit_code=error.exit_code
                 )
                 raise typer.Exit(error.exit_code) from None
-            Console(stderr=True, highlight=False).print(f"vitals: {error}", markup=False, soft_wrap=True)
+            print_line(Console(stderr=True), f"vitals: {error}")
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             Console(stderr=True).print("vitals: stopped.")
@@ -351,9 +351,8 @@ def init(
     from pipeline.newworkspace import make_workspace
 
     folder = make_workspace(new, find_workspace(source))
-    _console().print(
+    print_line(
+        _console(),
         f"made {folder}. Edit its review.toml, events.csv and playbook.csv, put files into "
         f"{folder / 'data' / 'landing'}, then: vitals run --workspace {shlex.quote(new)}",
-        markup=False,
-        soft_wrap=True,
     )

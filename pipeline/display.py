@@ -64,12 +64,23 @@ class JsonLines:
 Screen = Console | JsonLines
 
 
+def printable(text: str) -> str:
+    """Text as one line for a terminal, to which control characters of data or of file names are commands."""
+    spaced = (" " if character.isspace() else character for character in text)
+    return "".join(character if character.isprintable() else "�" for character in spaced)
+
+
+def print_line(console: Console, text: str) -> None:
+    """One line for people, whatever it quotes: nothing of it is a command or markup."""
+    console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
+
+
 def say(screen: Screen, title: str, text: str) -> None:
     """A line that belongs to a command and to none of its steps."""
     if isinstance(screen, JsonLines):
         screen.say(title, message=text.strip())
     else:
-        screen.print(f"{title:<9}{text}", markup=False, highlight=False, soft_wrap=True)
+        print_line(screen, f"{title:<9}{text}")
 
 
 class StepDisplay:
@@ -89,7 +100,7 @@ class StepDisplay:
             done = None if share_done is None else 100 * share_done
             self._progress.update(
                 self._task,
-                description=escape(f"{self.step:<9}{text}"),
+                description=escape(printable(f"{self.step:<9}{text}")),
                 completed=done or 0,
                 total=100 if done is not None else None,
             )
@@ -100,14 +111,14 @@ class StepDisplay:
                 self.console.say("progress", message=text, share_done=share_done)
                 return
             share = "" if share_done is None else f" ({share_done:.0%})"
-            self.console.print(f"{self.step:<9}… {text}{share}", markup=False, highlight=False)
+            print_line(self.console, f"{self.step:<9}… {text}{share}")
 
     def notice(self, text: str) -> None:
         """Something that the user should know although nothing failed."""
         if isinstance(self.console, JsonLines):
             self.console.say("notice", level="warning", message=text)
             return
-        self.console.print(f"{self.step:<9}note: {text}", markup=False, highlight=False, soft_wrap=True)
+        print_line(self.console, f"{self.step:<9}note: {text}")
 
 
 @contextmanager
@@ -137,6 +148,4 @@ def show_step(console: Screen, step: str, *, in_a_line: bool = True) -> Iterator
     if not in_a_line or isinstance(console, JsonLines):
         return
     seconds = time.monotonic() - started
-    console.print(
-        f"{step:<9}{seconds:6.1f} s  {display.summary}", markup=False, highlight=False, soft_wrap=True
-    )
+    print_line(console, f"{step:<9}{seconds:6.1f} s  {display.summary}")

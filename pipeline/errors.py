@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 # Letters of a message.
 LONGEST_MESSAGE = 1_200
 
@@ -30,6 +32,16 @@ class SettingsError(UsageError):
 
 class BrokenPromiseError(VitalsError):
     """A check of a border, or a test of the warehouse, failed with severity stop."""
+
+
+class UnreadableError(VitalsError):
+    """A file or folder of a workspace is not to be read by whoever asks."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(
+            f"{path} cannot be read: {error.strerror or error}. Give whoever asks the right to read it and "
+            "the folders above it."
+        )
 
 
 class NotYetError(VitalsError):

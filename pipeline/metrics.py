@@ -15,7 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, UnreadableError
 from pipeline.processes import is_alive
 from pipeline.runlog import RunSummary, StepSummary, last_outcomes, read_runs
 from pipeline.workspace import Workspace
@@ -68,7 +68,7 @@ def write_metrics(workspace: Workspace) -> None:
     path = metrics_file(workspace)
     # The process in its name: two runs that end at once do not meet in one part.
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with suppress(OSError):
+    with suppress(OSError, UnreadableError):
         text = metrics_text(workspace.name, samples_of(read_runs(workspace.run_log), workspace))
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_parts_of_the_dead(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from typing import BinaryIO, Literal
 
 import duckdb
@@ -11,14 +12,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.display import printable
 from pipeline.errors import UsageError, VitalsError
 from pipeline.settings import REVIEW_FILE
 from pipeline.warehouse import open_published
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, is_there
 
 Format = Literal["table", "csv", "json", "parquet"]
 ROWS_IN_A_TABLE = 1000
 ROWS_AT_ONCE = 10_000
+# How the engine says that a file is not what it wrote; of these words it makes no kind of its own.
+CORRUPT = "Corrupt database file"
+DAMAGED = (duckdb.IOException, duckdb.SerializationException, duckdb.FatalException, duckdb.InternalException)
 NUMBERS = {"tinyint", "smallint", "integer", "bigint", "hugeint", "ubigint", "float", "double", "decimal"}
 
 
@@ -29,11 +34,14 @@ def answer_query(workspace: Workspace, sql: str, form: Format, out: BinaryIO) ->
     published or the rows cannot be written, UsageError where the statement cannot be run.
     """
     path = workspace.published_database
-    if not path.exists():
+    if not is_there(workspace.current_release):
         raise VitalsError(
             f"{workspace.name} has no release yet. Run `vitals run --workspace {workspace.name}` first."
         )
-    connection = open_published(path.resolve(), workspace.settings.warehouse, workspace.spill_folder)
+    try:
+        connection = open_published(path.resolve(), workspace.settings.warehouse, workspace.spill_folder)
+    except (OSError, duckdb.Error) as error:
+        raise _release_not_readable(path, error) from None
     try:
         _check_one_select(connection, sql)
         relation = connection.sql(sql)
@@ -47,6 +55,10 @@ def answer_query(workspace: Workspace, sql: str, form: Format, out: BinaryIO) ->
             f"Ask for less, or raise warehouse.memory_limit_gigabytes in {workspace.folder / REVIEW_FILE}."
         ) from None
     except duckdb.Error as error:
+        if str(workspace.spill_folder) in str(error):
+            raise _no_room_to_spill(workspace, error) from None
+        if isinstance(error, DAMAGED) or CORRUPT in str(error):
+            raise _release_not_readable(path, error) from None
         raise UsageError(f"the query cannot be run: {' '.join(str(error).split())[:600]}") from None
     except BrokenPipeError:
         raise
@@ -54,6 +66,25 @@ def answer_query(workspace: Workspace, sql: str, form: Format, out: BinaryIO) ->
         raise VitalsError(f"the answer could not be written: {error.strerror or error}.") from None
     finally:
         connection.close()
+
+
+def _release_not_readable(path: Path, error: Exception) -> VitalsError:
+    return VitalsError(
+        f"the release {path} cannot be read: {_first_line(error)}. Give whoever asks the right "
+        "to read it; where it is damaged, `vitals publish` makes a new one."
+    )
+
+
+def _no_room_to_spill(workspace: Workspace, error: Exception) -> VitalsError:
+    return VitalsError(
+        f"the query needs room in {workspace.spill_folder} for what does not fit into memory: "
+        f"{_first_line(error)}. Give whoever asks the right to write there, ask for less, or raise "
+        f"warehouse.memory_limit_gigabytes in {workspace.folder / REVIEW_FILE}."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".")
 
 
 def _check_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
@@ -66,7 +97,7 @@ def _check_one_select(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 def _write_table(relation: duckdb.DuckDBPyRelation, out: BinaryIO) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name, kind in zip(relation.columns, relation.types, strict=True):
-        table.add_column(Text(name), justify="right" if kind.id in NUMBERS else "left")
+        table.add_column(Text(printable(name)), justify="right" if kind.id in NUMBERS else "left")
     rows = relation.limit(ROWS_IN_A_TABLE + 1).fetchall()
     for row in rows[:ROWS_IN_A_TABLE]:
         table.add_row(*(Text("" if value is None else _shown(value)) for value in row))
@@ -83,9 +114,7 @@ def _write_table(relation: duckdb.DuckDBPyRelation, out: BinaryIO) -> None:
 
 
 def _shown(value: object) -> str:
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    # Control characters in data must not reach the terminal.
-    return "".join(character if character.isprintable() else "�" for character in text)
+    return printable(f"{value:.6g}" if isinstance(value, float) else str(value))
 
 
 def _write_csv(relation: duckdb.DuckDBPyRelation, out: BinaryIO) -> None:

@@ -62,9 +62,11 @@ def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     candidate = candidate_folder(workspace)
     if not (candidate / "report" / "index.html").is_file():
         raise VitalsError(f"{candidate} has no page. Run `vitals report` first.")
+    _check_link(workspace.current_release)
     release = workspace.releases / _release_name(review)
     # Hidden until it is whole: a reader who lists the folder never sees a part.
     part = workspace.releases / f".{release.name}.part"
+    written = [part]
     try:
         workspace.releases.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(workspace.releases)
@@ -74,22 +76,25 @@ def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
         shutil.copytree(candidate / "report", part / "report")
         shutil.copytree(candidate / "lists", part / "lists")
         display.update("keeping what was said")
-        _keep_what_was_said(warehouse, workspace.history / release.name, review)
+        said = workspace.history / release.name
+        written.append(said)
+        _keep_what_was_said(warehouse, said, review)
         _sync(part)
+        written.append(release)
         part.rename(release)
         swap_link(workspace.current_release, release)
-    except OSError as error:
-        shutil.rmtree(part, ignore_errors=True)
-        if workspace.current_release.resolve() != release:
-            shutil.rmtree(release, ignore_errors=True)
+    except BaseException as error:
+        # Where the link was swapped before, readers have it. Paths to it may lead through links of others.
+        if workspace.current_release.resolve() != release.resolve():
+            for folder in written:
+                shutil.rmtree(folder, ignore_errors=True)
+        if not isinstance(error, OSError):
+            raise
         raise VitalsError(
             f"the release could not be written: {error.strerror or error} ({error.filename}). "
             "The last release stands as it was. Make room or give the right to write there, then run "
             "`vitals publish`."
         ) from None
-    except BaseException:
-        shutil.rmtree(part, ignore_errors=True)
-        raise
     review.log.write(
         "published",
         review_week=review.review_week,
@@ -107,6 +112,15 @@ def publish_step(review: Review, display: StepDisplay) -> dict[str, Any]:
     megabytes = (release / "warehouse.duckdb").stat().st_size / 1e6
     display.summary = f"release {release.name}: {rows:,} rows, {megabytes:.1f} MB"
     return {"release": release.name, "rows": rows, "megabytes": round(megabytes, 3)}
+
+
+def _check_link(link: Path) -> None:
+    """Raises VitalsError where something stands in the place of the link that no link can replace."""
+    if link.is_dir() and not link.is_symlink():
+        raise VitalsError(
+            f"{link} is a folder and has to be a link to a release; a backup that was restored with its "
+            "links followed leaves one. Move it away, then run `vitals publish`."
+        )
 
 
 def _release_name(review: Review) -> str:

@@ -243,7 +243,7 @@ def run_review(
     if lineage := lineage_of(workspace, run_id):
         listeners.append(lineage.hear)
     review = Review(workspace, asked_week, run_id, RunLog(workspace.run_log, run_id, tuple(listeners)))
-    _check_what_is_given(review, steps)
+    check_what_is_given(review, steps)
     try:
         review.log.write(
             "run_started",
@@ -294,8 +294,11 @@ def failures_noted(review: Review) -> Iterator[None]:
         write_metrics(review.workspace)
 
 
-def _check_what_is_given(review: Review, steps: tuple[str, ...]) -> None:
-    """Settings, catalogues and own features are read before anything is opened or written."""
+def check_what_is_given(review: Review, steps: tuple[str, ...]) -> None:
+    """Read settings, catalogues and own features before anything is opened or written.
+
+    Raises VitalsError, which is noted in the run log, where one of them cannot be used.
+    """
     try:
         _ = review.settings
         read_events_of(review.workspace)

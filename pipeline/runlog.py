@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import UnreadableError
 from pipeline.processes import birth_of, is_alive
 
 if TYPE_CHECKING:
@@ -221,13 +222,12 @@ class RunSummary:
 
 
 def read_runs(path: Path) -> list[RunSummary]:
-    """All runs, oldest first. A line that a crash cut off is passed over."""
+    """All runs, oldest first. A line that a crash cut off is passed over.
+
+    Raises UnreadableError where whoever asks may not read it.
+    """
     runs: dict[str, RunSummary] = {}
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return []
-    for line in lines:
+    for line in _lines_of(path):
         try:
             entry = json.loads(line)
             run_id, event, at = entry["run_id"], entry["event"], datetime.fromisoformat(entry["at"])
@@ -258,6 +258,15 @@ def read_runs(path: Path) -> list[RunSummary]:
             run.shown_week = entry.get("shown_week", "")
             run.releases.append(entry["release"])
     return list(runs.values())
+
+
+def _lines_of(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise UnreadableError(path, error) from None
 
 
 def last_outcomes(runs: list[RunSummary]) -> dict[str, Outcome]:

@@ -18,7 +18,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pipeline.errors import SettingsError
+from pipeline.errors import SettingsError, UnreadableError
 
 REVIEW_FILE = "review.toml"
 
@@ -530,7 +530,10 @@ def read_settings(folder: Path) -> Settings:
         raise SettingsError(
             f"{path} is missing; `vitals init NAME --from demo` makes a workspace that has one."
         ) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+    except OSError as error:
+        # Of the kind that stands for review.toml, in the words for all files.
+        raise SettingsError(str(UnreadableError(path, error))) from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise SettingsError(f"{path} cannot be read as TOML: {error}.") from None
     except ValueError:
         raise SettingsError(f"{path} has a number of thousands of digits; give one that fits.") from None

@@ -11,13 +11,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.display import print_line, printable
 from pipeline.lock import Holder, find_holder, moment
 from pipeline.runlog import RunSummary, last_outcomes, read_runs
 from pipeline.underway import GIVEN_UP_AFTER, review_under_way_by_log
-from pipeline.workspace import Workspace
+from pipeline.workspace import Workspace, is_there
 
 # With the lines above and below, one screen of 24 lines.
 RUNS_SHOWN = 8
+LETTERS_OF_A_RUN = 28
+BEGINNING_OF_A_RUN = 4
 # As many reviews as the DAG lets be active at once.
 WAITING_SHOWN = 3
 # Letters from which on every step is shown with its seconds.
@@ -29,37 +32,32 @@ def show_status(workspace: Workspace, console: Console) -> None:
     runs = read_runs(workspace.run_log)
     holder = find_holder(workspace.build_database, workspace.run_log)
     # A path is no markup, whatever brackets it has.
-    console.print(Text.assemble((workspace.name, "bold"), f"  {workspace.folder}"), soft_wrap=True)
+    name, folder = printable(workspace.name), printable(str(workspace.folder))
+    console.print(Text.assemble((name, "bold"), f"  {folder}"), soft_wrap=True)
     if not runs:
-        console.print(
+        print_line(
+            console,
             f"nothing was run yet. Put files into {workspace.landing} (the demo: `vitals simulate`), "
             "then `vitals run`.",
-            markup=False,
-            soft_wrap=True,
         )
         if holder is not None:
-            _say(console, f"lock: {holder}")
+            print_line(console, f"lock: {holder}")
         return
-    _say(console, _release_line(workspace, runs))
-    _say(console, _load_line(runs))
-    _say(console, _under_way_line(runs))
-    _say(console, _lock_line(holder))
+    print_line(console, _release_line(workspace, runs))
+    print_line(console, _load_line(runs))
+    print_line(console, _under_way_line(runs))
+    print_line(console, _lock_line(holder))
     for line in _review_lines(runs):
-        _say(console, line)
+        print_line(console, line)
     console.print(_table_of(runs[-RUNS_SHOWN:], is_wide=console.width >= WIDE_SCREEN))
     failed = [outcome.run for outcome in last_outcomes(runs).values() if not outcome.is_done]
     for run in {run.run_id: run for run in failed}.values():
-        _say(console, f"why {run.run_id} failed: {_why(run)}")
-
-
-def _say(console: Console, text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True, highlight=False)
+        print_line(console, f"why {run.run_id} failed: {_why(run)}")
 
 
 def _table_of(runs: list[RunSummary], *, is_wide: bool) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    # A scheduler's ids are long; the name of the last release stands whole above.
-    table.add_column("run", no_wrap=True, max_width=28)
+    table.add_column("run", no_wrap=True)
     table.add_column("week", no_wrap=True)
     table.add_column("state", no_wrap=True, min_width=7)
     table.add_column("seconds", no_wrap=True, min_width=7)
@@ -68,7 +66,7 @@ def _table_of(runs: list[RunSummary], *, is_wide: bool) -> Table:
     for run in reversed(runs):
         seconds = sum(value or 0 for value in run.steps.values())
         table.add_row(
-            Text(run.run_id),
+            Text(_shortened(run.run_id)),
             str(run.review_week or ""),
             run.state,
             f"{seconds:.1f}",
@@ -76,6 +74,13 @@ def _table_of(runs: list[RunSummary], *, is_wide: bool) -> Table:
             _steps(run, each_with_seconds=is_wide),
         )
     return table
+
+
+def _shortened(run_id: str) -> str:
+    """A scheduler's ids are long, begin alike, and end with the moment by which they differ."""
+    if len(run_id) <= LETTERS_OF_A_RUN:
+        return run_id
+    return f"{run_id[:BEGINNING_OF_A_RUN]}…{run_id[BEGINNING_OF_A_RUN + 1 - LETTERS_OF_A_RUN :]}"
 
 
 def _memory(run: RunSummary) -> str:
@@ -116,10 +121,12 @@ def _lock_line(holder: Holder | None) -> str:
 
 
 def _release_line(workspace: Workspace, runs: list[RunSummary]) -> str:
-    link = workspace.current_release
-    if not link.exists():
+    if not is_there(workspace.current_release):
         return "published: nothing yet"
+    link = workspace.current_release
     name = link.resolve().name
+    if not is_there(workspace.published_database):
+        return f"published: {name}, without its tables: `vitals publish` makes a whole release  {link}"
     run = next((run for run in runs if name in run.releases), None)
     week = ""
     if run and run.shown_week:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.errors import SettingsError, UsageError
+from pipeline.errors import SettingsError, UnreadableError, UsageError
 from pipeline.runlog import RUN_LOG_NAME
 from pipeline.settings import REVIEW_FILE, Settings, read_settings
 
@@ -103,12 +103,12 @@ def find_workspace(name_or_path: str) -> Workspace:
     """The workspace of a name (below workspaces/) or of a path.
 
     `VITALS_DATA_DIR` moves the data of the workspace; by default it lies in the workspace's `data/`.
-    Raises UsageError where there is no such folder.
+    Raises UsageError where there is no such folder, UnreadableError where whoever asks may not look into it.
     """
     is_name = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name_or_path) is not None
     folder = WORKSPACES_FOLDER / name_or_path if is_name else _expanded(name_or_path)
     folder = folder.resolve()
-    if not (folder / REVIEW_FILE).is_file():
+    if not is_there(folder / REVIEW_FILE):
         known = ", ".join(sorted(path.parent.name for path in WORKSPACES_FOLDER.glob(f"*/{REVIEW_FILE}")))
         raise UsageError(
             f"there is no workspace {name_or_path!r} ({folder} has no {REVIEW_FILE}). Known here: {known}. "
@@ -118,6 +118,17 @@ def find_workspace(name_or_path: str) -> Workspace:
     data = _expanded(moved_to).resolve() if moved_to else folder / "data"
     check_path(data)
     return Workspace(folder=folder, data=data)
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is a file, a folder or a link. Raises UnreadableError where whoever asks may not look."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise UnreadableError(path, error) from None
+    return True
 
 
 def _expanded(path: str) -> Path:

@@ -156,11 +156,7 @@ class Reading:
     def _encoding(self, stream: _HashingStream) -> str:
         """UTF-8 if the whole file is, else Windows-1252, else Latin-1: CSV files come in all three."""
         candidates = ["utf-8", "cp1252"]
-        is_first = True
         for block, _ in _line_blocks(_uncompressed(self.file, stream)):
-            if is_first and block.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise UnreadableFileError("it is UTF-16, which is not read; save it as UTF-8")
-            is_first = False
             candidates = [encoding for encoding in candidates if _decodes(block, encoding)]
         encoding = candidates[0] if candidates else "latin-1"
         if encoding != "utf-8":
@@ -182,6 +178,12 @@ class Reading:
             parquet = pyarrow.parquet.ParquetFile(stream.raw, read_dictionary=repeating)
         fields = list(parquet.schema_arrow)
         columns = self._column_names([field.name for field in fields])
+        for column, field in zip(columns, fields, strict=True):
+            if (type_ := _unknown_to_the_engine(field.type)) is not None:
+                raise UnreadableFileError(
+                    f"its column {column!r} is of type {type_}, which is not read; write it as a float "
+                    "of 32 or 64 bits, or a decimal of at most 38 digits"
+                )
         if only_columns is not None:
             fields = [field for field in fields if field.name in only_columns]
             columns = tuple(column for column in columns if column in only_columns)
@@ -281,9 +283,11 @@ def _uncompressed(file: LandingFile, stream: _HashingStream) -> Any:
 def _line_blocks(stream: Any) -> Iterator[tuple[bytes, bool]]:
     """Blocks of whole lines; or, marked True, the beginning of one line that is too long to hold.
 
-    A byte order mark is no part of the first line.
+    A byte order mark is no part of the first line. Raises UnreadableFileError where it is that of UTF-16.
     """
     rest = stream.read(len(codecs.BOM_UTF8)).removeprefix(codecs.BOM_UTF8)
+    if rest.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UnreadableFileError("it is UTF-16, which is not read; save it as UTF-8")
     while chunk := stream.read(BLOCK_BYTES):
         end = chunk.rfind(b"\n") + 1
         if end:
@@ -455,6 +459,16 @@ def _is_clean(texts: pyarrow.Array) -> bool:
     if texts.null_count:
         starts, ends = starts[ends > starts], ends[ends > starts]
     return bool(letters[starts].min() > ord(" ") and letters[ends - 1].min() > ord(" "))
+
+
+def _unknown_to_the_engine(type_: pyarrow.DataType) -> pyarrow.DataType | None:
+    """The type, or the one within it, that makes the engine refuse all of the columns."""
+    if pyarrow.types.is_float16(type_) or pyarrow.types.is_decimal256(type_):
+        return type_
+    if pyarrow.types.is_dictionary(type_):
+        return _unknown_to_the_engine(type_.value_type)
+    within = (_unknown_to_the_engine(type_.field(place).type) for place in range(type_.num_fields))
+    return next((each for each in within if each is not None), None)
 
 
 def _kind(type_: pyarrow.DataType) -> str:

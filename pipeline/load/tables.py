@@ -18,6 +18,8 @@ from xml.parsers import expat
 import python_calamine
 
 DELIMITERS = (",", ";", "\t", "|")
+# The line for Excel, which some programs write before the header; in quotes after some round trips.
+SEPARATOR_TOLD = re.compile(r'"?sep=([^\w\s"]|\t)"?[,;\t]*\s*', re.IGNORECASE)
 LINES_OF_A_HEADER = 100
 # Beyond these a workbook would not fit into memory beside the engine: its reader holds a sheet whole, and
 # as a full rectangle, so that one stray cell in the last corner would take half a terabyte.
@@ -54,24 +56,29 @@ class Record(NamedTuple):
 def sniffed_header(lines: Iterator[str], wanted_columns: frozenset[str]) -> tuple[str, list[str] | None]:
     """The delimiter under which the first record names most of the wanted columns, and that record.
 
-    Takes the header, and blank lines before it, from `lines`. None where there is no header. Raises
-    UnreadableFileError where the header is no CSV.
+    Takes the header, and what stands before it, from `lines`: blank lines, and the line `sep=;` by which
+    Excel is told the delimiter. None where there is no header. Raises UnreadableFileError where the header is
+    no CSV.
     """
+    delimiters = DELIMITERS
     first = next((line for line in lines if line.strip()), None)
+    if first is not None and (told := SEPARATOR_TOLD.fullmatch(first)):
+        delimiters = (told[1],)
+        first = next((line for line in lines if line.strip()), None)
     if first is None:
-        return DELIMITERS[0], None
+        return delimiters[0], None
     # A name in quotes may hold line breaks.
     for more in islice(lines, LINES_OF_A_HEADER) if first.count('"') % 2 else ():
         first += more
         if first.count('"') % 2 == 0:
             break
     try:
-        headers = {delimiter: next(csv.reader([first], delimiter=delimiter)) for delimiter in DELIMITERS}
+        headers = {delimiter: next(csv.reader([first], delimiter=delimiter)) for delimiter in delimiters}
     except csv.Error as error:
         # A quote that nothing closes, and line breaks after it.
         raise UnreadableFileError(f"its header is not readable as CSV ({error})") from None
     best = max(
-        DELIMITERS,
+        delimiters,
         key=lambda delimiter: (len(wanted_columns & set(headers[delimiter])), len(headers[delimiter])),
     )
     return best, headers[best]

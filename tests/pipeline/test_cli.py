@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
+import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -14,7 +18,8 @@ from typer.testing import CliRunner
 from pipeline.cli import StepName, app
 from pipeline.review import STEPS
 from pipeline.workspace import WORKSPACES_FOLDER
-from tests.business import Business
+from tests.business import Business, copy_business
+from tests.pipeline.loading import call, json_lines
 
 runner = CliRunner()
 COMMANDS = ("simulate", "run", "backfill", *STEPS, "status", "query", "init")
@@ -99,6 +104,98 @@ def test_query_and_status_without_a_release(workspace: Path) -> None:
     assert "nothing was run yet" in result.output
 
 
+def _damaged(business: Business, tmp_path: Path) -> tuple[list[str], Path]:
+    copy = copy_business(business, tmp_path / "demo")
+    return ["--workspace", str(copy.folder)], copy.current / "warehouse.duckdb"
+
+
+def test_a_release_that_was_cut_off_is_said(reviewed: Business, tmp_path: Path) -> None:
+    where, database = _damaged(reviewed, tmp_path)
+    os.truncate(database, 20_000)
+    message = _fails(["query", "select * from marts.customers", *where], 1)
+    assert "warehouse.duckdb cannot be read" in message
+    assert "`vitals publish`" in message
+
+
+def test_a_release_with_a_damaged_block_is_said(reviewed: Business, tmp_path: Path) -> None:
+    where, database = _damaged(reviewed, tmp_path)
+    size = database.stat().st_size
+    with database.open("r+b") as file:
+        # Behind the headers, by which the file is still opened.
+        file.seek(3 * 4096)
+        file.write(b"\xff" * (size - 3 * 4096))
+    message = _fails(["query", "select * from marts.customers", *where], 1)
+    assert "warehouse.duckdb cannot be read" in message
+    assert "the query cannot be run" not in message
+
+
+def test_a_release_without_its_tables_is_said(reviewed: Business, tmp_path: Path) -> None:
+    where, database = _damaged(reviewed, tmp_path)
+    database.unlink()
+    assert "warehouse.duckdb cannot be read" in _fails(["query", "select 1", *where], 1)
+    result = runner.invoke(app, ["status", *where])
+    assert result.exit_code == 0, result.output
+    assert "published: first, without its tables: `vitals publish`" in result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "refused"),
+    [
+        (["status"], "review.toml"),
+        (["status"], "runs.jsonl"),
+        (["status"], "current"),
+        (["status"], "warehouse.duckdb"),
+        (["query", "select 1"], "review.toml"),
+        (["query", "select 1"], "current"),
+    ],
+)
+def test_what_a_reader_may_not_read_is_said(
+    reviewed: Business, monkeypatch: pytest.MonkeyPatch, command: list[str], refused: str
+) -> None:
+    def guarded(way: Callable[..., Any]) -> Callable[..., Any]:
+        def refuse(path: Path, *arguments: Any, **options: Any) -> Any:
+            if Path(path).name == refused:
+                raise PermissionError(errno.EACCES, "Permission denied", str(path))
+            return way(path, *arguments, **options)
+
+        return refuse
+
+    for name in ("lstat", "stat", "open"):
+        monkeypatch.setattr(Path, name, guarded(getattr(Path, name)))
+    message = _fails([*command, "--workspace", str(reviewed.folder)], 1)
+    assert f"{refused} cannot be read: Permission denied. Give whoever asks the right" in message
+
+
+def test_a_query_that_may_not_spill_is_said(reviewed: Business, tmp_path: Path) -> None:
+    business = copy_business(reviewed, tmp_path / "demo")
+    review = business.folder / "review.toml"
+    text = review.read_text(encoding="utf-8")
+    for full, small in (("gigabytes = 1.2 ", "gigabytes = 0.05 "), ('"build/spill"', '"/dev/null/spill"')):
+        assert full in text
+        text = text.replace(full, small)
+    review.write_text(text, encoding="utf-8")
+    sorting = "select md5(range::varchar) as number from range(4000000) order by all limit 5 offset 3000000"
+    message = _fails(["query", sorting, "--workspace", str(business.folder)], 1)
+    assert "needs room in /dev/null/spill" in message
+
+
+def test_names_of_files_are_no_commands_to_the_terminal(workspace: Path) -> None:
+    landing, where = workspace / "data" / "landing", ["--workspace", str(workspace)]
+    landing.mkdir(parents=True)
+    (landing / "good.jsonl").write_text(json_lines([call(1)]), encoding="utf-8")
+    (landing / "none\x1b[31m\nvitals: all is well.dat").write_text("", encoding="utf-8")
+    loaded = runner.invoke(app, ["load", *where])
+    assert loaded.exit_code == 0, loaded.output
+    (landing / "red\x1b[31m\nvitals: all is well.jsonl.gz").write_bytes(b"no gzip")
+    refused = runner.invoke(app, ["load", *where])
+    assert refused.exit_code == 1
+    status = runner.invoke(app, ["status", *where])
+    assert status.exit_code == 0, status.output
+    for output, beginning in ((loaded.output, "none"), (refused.output, "red"), (status.output, "red")):
+        assert f"{beginning}�[31m vitals: all is well" in output
+        assert "\x1b" not in output
+
+
 @pytest.mark.parametrize(
     "options", [["--customers", "0"], ["--weeks", "-1"], ["--seed", "-1"], ["--customers", "99999999999"]]
 )
@@ -177,6 +274,18 @@ def test_init_copies_a_workspace_and_refuses_to_overwrite(tmp_path: Path) -> Non
     assert runner.invoke(app, ["init", str(richer), "--from", "demo"]).exit_code == 0
     assert (richer / "features" / "order_habits.sql").is_file()
     assert "is no name" in _fails(["init", "a b", "--from", "demo"], 2)
+
+
+def test_the_runbook_shows_rejected_rows(reviewed: Business) -> None:
+    runbook = (WORKSPACES_FOLDER.parent / "docs" / "runbook.md").read_text(encoding="utf-8")
+    commands = [shlex.split(line[2:]) for line in runbook.splitlines() if "rejected_events" in line]
+    (asked,) = (words for words in commands if words[:2] == ["vitals", "query"])
+    (opened,) = (words for words in commands if words[:1] == [".venv/bin/python"])
+    counted = runner.invoke(app, [*asked[1:], "--workspace", str(reviewed.folder)])
+    assert counted.exit_code == 0, counted.output
+    code = opened[2].replace("workspaces/demo", str(reviewed.folder))
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert {"file_name", "line_number", "reason", "content"} <= {*shown.replace("│", " ").split()}
 
 
 @pytest.mark.parametrize(

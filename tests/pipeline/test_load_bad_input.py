@@ -209,6 +209,33 @@ def test_a_file_of_bad_rows_only_is_said(demo: Shop) -> None:
     assert demo.load().notices == ("all rows rejected: a.jsonl",)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
+def test_lines_in_utf_16_are_refused_as_that(demo: Shop, name: str, encoding: str) -> None:
+    content = ("\ufeff" + json_lines([call(1)])).encode(encoding)
+    demo.put(name, gzip.compress(content) if name.endswith(".gz") else content)
+    with pytest.raises(VitalsError, match=f"{name} in landing cannot be read .* UTF-16, .* save it as UTF-8"):
+        demo.load()
+
+
+@pytest.mark.parametrize(
+    "type_",
+    [
+        pyarrow.float16(),
+        pyarrow.decimal256(50, 2),
+        pyarrow.struct([("net", pyarrow.float16())]),
+        pyarrow.list_(pyarrow.decimal256(40, 0)),
+    ],
+)
+def test_columns_of_types_that_the_engine_lacks_are_named(shop: Shop, type_: pyarrow.DataType) -> None:
+    columns = {"id": ["1"], "customer": ["x"], "at": ["2025-03-04"]}
+    table = pyarrow.table(columns).append_column("amount", pyarrow.nulls(1, type_))
+    pyarrow.parquet.write_table(table, shop.landing / "a.parquet")
+    with pytest.raises(VitalsError, match=r"a\.parquet in landing .* column 'amount' is of type ") as said:
+        shop.load()
+    assert "build.duckdb" not in str(said.value)
+
+
 # -- files that cannot be read -------------------------------------------------------------------------------
 
 

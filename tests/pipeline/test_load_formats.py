@@ -47,6 +47,20 @@ def test_gzip_is_read_like_what_it_holds(demo: Shop) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("first", "delimiter"),
+    [("sep=,", ","), ("sep=;", ";"), ("SEP=\t", "\t"), ('"sep=;"', ";"), ("sep=^", "^"), ("sep=,,,", ",")],
+)
+def test_the_line_that_tells_excel_the_delimiter_is_no_header(shop: Shop, first: str, delimiter: str) -> None:
+    text = f"\ufeff{first}\r\n" + HEADER + "1,anna,2025-03-04 10:00,2.50\nx\n"
+    told = text.partition("\n")[0] + "\n"
+    shop.put("a.csv", told + text.removeprefix(told).replace(",", delimiter))
+    shop.load()
+    assert shop.event("event_id, user_id, cast(revenue as varchar)") == ("1", "anna", "2.5000")
+    # Counted from the header, as everywhere.
+    assert shop.rejected() == [(3, "1 fields where the header has 4")]
+
+
 def test_lines_may_end_and_begin_as_they_like(demo: Shop) -> None:
     first, second, third = (json.dumps(call(number)) for number in (1, 2, 3))
     demo.put("a.jsonl", f"\ufeff{first}\r\n\r\n   \n\n  {second}  \r\n\t\n{third}")

@@ -116,6 +116,21 @@ def shown(workspace: Workspace) -> str:
     return console.file.getvalue()
 
 
+def test_two_runs_of_a_scheduler_are_told_apart(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, tmp_path / "data")
+    for moment in ("2026-11-16T05-00-00", "2026-11-23T05-00-00", "2026-11-23T06-00-00"):
+        logged(workspace, f"airflow-load-scheduled__{moment}-00-00", "load")
+    console = Console(file=io.StringIO(), width=80)
+    show_status(workspace, console)
+    table = console.file.getvalue().partition("steps")[2]
+    runs = [line.split()[0] for line in table.splitlines() if "load" in line]
+    assert runs == [
+        "airf…26-11-23T06-00-00-00-00",
+        "airf…26-11-23T05-00-00-00-00",
+        "airf…26-11-16T05-00-00-00-00",
+    ]
+
+
 @pytest.mark.parametrize(("message", "why"), [("no page", "no page"), ("", "without a word")])
 def test_loading_clears_no_alarm_of_a_failed_review(tmp_path: Path, message: str, why: str) -> None:
     workspace = Workspace(tmp_path, tmp_path / "data")
@@ -292,6 +307,9 @@ def test_broken_settings_leave_a_trace(tmp_path: Path, file: str) -> None:
     status = business.vitals("status").said
     assert "why monday failed: " in status
     assert file in status.partition("why monday failed: ")[2]
+    # A scheduler begins a review by another way.
+    assert business.vitals("load", "--for-review", VITALS_RUN_ID="tuesday").code == 2
+    assert file in business.vitals("status").said.partition("why tuesday failed: ")[2]
     # Where nothing was run before, no data is made.
     fresh = copy_workspace(tmp_path / "fresh")
     break_settings(fresh, file)

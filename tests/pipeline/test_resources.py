@@ -244,3 +244,55 @@ def test_a_disk_that_is_full_at_publication_leaves_the_last_release(
     monkeypatch.undo()
     result = CliRunner().invoke(app, ["publish", "--workspace", str(again.folder)])
     assert result.exit_code == 0, result.output
+
+
+def test_a_release_that_cannot_be_linked_leaves_nothing_behind(
+    reviewed: Business, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = copy_business(reviewed, tmp_path / "demo")
+
+    def refuse(link: Path, release: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(link))
+
+    monkeypatch.setattr("pipeline.release.swap_link", refuse)
+    result = CliRunner().invoke(app, ["publish", "--workspace", str(again.folder)])
+    assert result.exit_code == 1
+    assert "the release could not be written: Permission denied" in " ".join(result.output.split())
+    for folder in (again.data / "history", again.data / "serving" / "releases"):
+        assert {path.name for path in folder.iterdir()} == {"first"}
+
+
+def test_a_release_that_was_linked_stays_whatever_fails_after(
+    reviewed: Business, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = copy_business(reviewed, tmp_path / "demo")
+    # As where the data lies on a larger disk: the way to the release leads through a link.
+    again.data.rename(tmp_path / "large_disk")
+    again.data.symlink_to(tmp_path / "large_disk")
+
+    def swapped_and_failed(link: Path, release: Path) -> None:
+        link.unlink()
+        link.symlink_to(Path("releases") / release.name)
+        raise OSError(errno.EIO, "Input/output error", str(link))
+
+    monkeypatch.setattr("pipeline.release.swap_link", swapped_and_failed)
+    assert CliRunner().invoke(app, ["publish", "--workspace", str(again.folder)]).exit_code == 1
+    assert (again.current / "warehouse.duckdb").is_file()
+    assert (again.data / "history" / again.current.resolve().name).is_dir()
+
+
+def test_a_folder_in_the_place_of_the_link_is_said(reviewed: Business, tmp_path: Path) -> None:
+    again = copy_business(reviewed, tmp_path / "demo")
+    released = again.current.resolve()
+    again.current.unlink()
+    shutil.copytree(released, again.current)
+    result = CliRunner().invoke(app, ["publish", "--workspace", str(again.folder)])
+    assert result.exit_code == 1
+    said = " ".join(result.output.split())
+    assert "current is a folder and has to be a link to a release" in said
+    assert "Move it away, then run `vitals publish`" in said
+    assert {path.name for path in (again.data / "history").iterdir()} == {"first"}
+    again.current.rename(tmp_path / "moved_away")
+    result = CliRunner().invoke(app, ["publish", "--workspace", str(again.folder)])
+    assert result.exit_code == 0, result.output
+    assert again.current.is_symlink()

@@ -6,6 +6,7 @@ import errno
 import shutil
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -52,6 +53,15 @@ def test_a_week_that_stands_published_is_left_as_it_is(business: Business) -> No
     assert "stands published" in answer.said
     assert "nothing is published twice" in answer.said
     assert business.current.resolve() == released
+
+
+def test_a_review_refused_after_loading_says_why(business: Business) -> None:
+    refused = business.vitals("load", "--for-review", "--week", "2001-01-01", VITALS_RUN_ID="airflow-old")
+    assert refused.code == 2
+    assert "lies before the data" in refused.said
+    last = run_log(business)[-1]
+    assert (last["run_id"], last["event"]) == ("airflow-old", "run_failed")
+    assert "lies before the data" in business.vitals("status").said.partition("why airflow-old failed: ")[2]
 
 
 def test_files_that_land_during_a_review_wait_for_its_end(business: Business) -> None:
@@ -194,7 +204,11 @@ def test_a_review_that_cannot_open_its_database_says_why(
     folder = tmp_path / "Permission denied"
     shutil.copytree(WORKSPACES_FOLDER / "demo", folder, ignore=shutil.ignore_patterns("data"))
 
-    def refuse(path: str) -> None:
+    connect = duckdb.connect
+
+    def refuse(path: str, **options: Any) -> duckdb.DuckDBPyConnection:
+        if path == ":memory:":
+            return connect(path, **options)
         # As the engine does where there is no room for the first page.
         Path(path).touch()
         raise duckdb.IOException(f'IO Error: Cannot open file "{path}": {words}')

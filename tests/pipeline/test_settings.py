@@ -133,3 +133,10 @@ def test_hashes_follow_what_they_decide(tmp_path: Path) -> None:
     assert len({each.publication_hash() for each in (plain, later, shorter, named)}) == 4
     larger = read_settings(_changed(tmp_path, "threads = 2", "threads = 4"))
     assert larger.publication_hash() == plain.publication_hash()
+
+
+def test_a_file_that_may_not_be_read_names_the_right_that_lacks(tmp_path: Path) -> None:
+    # A folder in its place is refused by the system in the same way, also to root.
+    (tmp_path / "review.toml").mkdir()
+    with pytest.raises(SettingsError, match=r"cannot be read: Is a directory\. Give whoever asks the right"):
+        read_settings(tmp_path)
