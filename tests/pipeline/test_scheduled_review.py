@@ -79,6 +79,20 @@ def test_files_that_land_during_a_review_wait_for_its_end(business: Business) ->
     assert "1 new files" in after.said
 
 
+def test_a_workspace_that_was_moved_goes_on(business: Business, tmp_path: Path) -> None:
+    released = business.current.resolve().name
+    moved = Business(business.folder.rename(tmp_path / "elsewhere"))
+    assert moved.vitals("load", "--for-review", VITALS_RUN_ID="airflow-moved").code == 99
+    assert moved.current.resolve().name == released
+    assert land_a_day_later(moved).is_file()
+    loaded = moved.vitals("load", "--if-new")
+    assert loaded.code == 0, loaded.said
+    assert "1 new files" in loaded.said
+    published = moved.vitals("run")
+    assert published.code == 0, published.said
+    assert moved.current.resolve().parent == tmp_path / "elsewhere" / "data" / "serving" / "releases"
+
+
 def test_a_review_that_failed_gives_way(business: Business) -> None:
     assert business.vitals("load", "--for-review", "--again", VITALS_RUN_ID="airflow-first").code == 0
     shutil.rmtree(business.data / "build" / "candidate")

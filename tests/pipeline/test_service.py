@@ -137,6 +137,17 @@ def test_backup_and_restore_of_the_page_work(service: Service, database: str, tm
         assert connection.execute("select word from runs").fetchall() == [("kept",)]
 
 
+def test_the_unit_of_the_page_calls_what_there_is() -> None:
+    page = (airflow_service.PROJECT_FOLDER / "docs" / "airflow.md").read_text(encoding="utf-8")
+    (unit,) = re.findall(r"```ini\n(.*?)```", page, re.DOTALL)
+    commands = dict(re.findall(r"^(Exec\w+)=\S+/python -m pipeline\.service (\w+)$", unit, re.MULTILINE))
+    assert commands == {"ExecStartPre": "down", "ExecStart": "up", "ExecStop": "down"}
+    # Longer than `up` and `down` take at most by themselves.
+    limits = dict(re.findall(r"^Timeout(Start|Stop)Sec=(\d+)$", unit, re.MULTILINE))
+    assert int(limits["Start"]) > airflow_service.READY_WITHIN_SECONDS
+    assert int(limits["Stop"]) > airflow_service.ENDED_WITHIN_SECONDS
+
+
 def test_an_address_that_is_none_is_said() -> None:
     with pytest.raises(VitalsError, match=r"postgresql\+psycopg://USER"):
         check_database("nonsense")
