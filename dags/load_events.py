@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.sdk import DAG, Asset, task
-from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 from airflow.timetables.trigger import CronTriggerTimetable
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -36,6 +36,8 @@ COMMAND = shutil.which("vitals", path=str(Path(sys.executable).parent)) or shuti
 EVENTS = Asset(name="vitals_events", uri=f"x-vitals://{WORKSPACE.name}/events")
 # How `vitals load --if-new` says that there was none.
 NOTHING_TO_DO = 99
+# Bad usage, or settings that cannot be used: another try would end as this one did.
+NOT_TO_BE_REPEATED = 2
 
 
 def say_what_failed(context: dict) -> None:
@@ -74,7 +76,8 @@ with DAG(
         if done.exit_code == NOTHING_TO_DO:
             raise AirflowSkipException(done.output)
         if done.exit_code:
-            raise AirflowException(done.output or f"vitals load ended with {done.exit_code}")
+            error = AirflowFailException if done.exit_code == NOT_TO_BE_REPEATED else AirflowException
+            raise error(done.output or f"vitals load ended with {done.exit_code}")
         return done.output
 
     load()

@@ -74,6 +74,8 @@ ALERT_VARIABLE = "VITALS_ALERT_AFTER_HOURS"
 ALERT_AFTER_HOURS = os.environ.get(ALERT_VARIABLE) or "24"
 # How `vitals load --for-review` says that it waits, and that nothing is to be done.
 NOT_YET, NOTHING_TO_DO = 75, 99
+# Bad usage, or settings that cannot be used: another try would end as this one did.
+NOT_TO_BE_REPEATED = 2
 
 
 def reviewed_week(asked: str | None, interval_end: datetime | None) -> str:
@@ -120,7 +122,8 @@ class VitalsStep(BaseSensorOperator):
         if done.exit_code == NOTHING_TO_DO:
             raise AirflowSkipException(done.output)
         if done.exit_code:
-            raise AirflowException(done.output or f"vitals {self.task_id} ended with {done.exit_code}")
+            error = AirflowFailException if done.exit_code == NOT_TO_BE_REPEATED else AirflowException
+            raise error(done.output or f"vitals {self.task_id} ended with {done.exit_code}")
         return PokeReturnValue(is_done=True, xcom_value=done.output or self.task_id)
 
     def on_kill(self) -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime
 
 from pipeline.backfill import weeks_that_stand
-from pipeline.completeness import deadline_of, judge_completeness
+from pipeline.completeness import deadline_of, has_begun, judge_completeness
 from pipeline.display import Screen, say
 from pipeline.errors import NothingToDoError, NotYetError, UsageError
 from pipeline.review import (
@@ -32,7 +32,7 @@ def begin_review(workspace: Workspace, asked_week: date | None, screen: Screen, 
     """Load, and note the review of the week as under way; its Monday. `again`: also of one that stands.
 
     Raises NotYetError while another review is under way or the data of the week is waited for,
-    NothingToDoError where the week stands published.
+    NothingToDoError where the week stands published, UsageError where it has not begun yet.
     """
     if not os.environ.get(RUN_ID_VARIABLE):
         raise UsageError(
@@ -66,11 +66,12 @@ def _begin(
         try:
             week = review.review_week
         except UsageError as error:
-            if asked_week is not None and datetime.now(UTC) < (
-                deadline := deadline_of(asked_week, review.settings)
-            ):
-                raise NotYetError(f"{error} It is waited for until {deadline:%Y-%m-%d %H:%M %Z}.") from None
-            raise
+            if asked_week is None or not has_begun(asked_week, review.settings):
+                raise
+            deadline = deadline_of(asked_week, review.settings)
+            if datetime.now(UTC) >= deadline:
+                raise
+            raise NotYetError(f"{error} It is waited for until {deadline:%Y-%m-%d %H:%M %Z}.") from None
         if not again and weeks_that_stand(review, (week,)):
             raise NothingToDoError(
                 f"the week of {week} stands published with the events, settings and models of now "
@@ -79,6 +80,11 @@ def _begin(
             )
         found = judge_completeness(review.warehouse, review.settings, week)
         if not found.is_complete and not found.is_past_deadline:
+            if not has_begun(week, review.settings):
+                raise UsageError(
+                    f"the week of {week} has not begun yet, and its data is not complete: "
+                    f"{'; '.join(found.lacking)}. Give --week a day that has been, or leave it out."
+                )
             raise NotYetError(found.in_words())
         through = note_review_under_way(review.warehouse, run_id, week)
         review.log.write(

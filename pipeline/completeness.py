@@ -44,6 +44,11 @@ class Completeness:
         return f"{week} not complete: {missing}. It is waited for until {until}."
 
 
+def has_begun(review_week: date, settings: Settings) -> bool:
+    """Whether the week has come, in business time. One that has not is an error of whoever asks for it."""
+    return datetime.now(ZoneInfo(settings.time_zone)).date() >= review_week
+
+
 def deadline_of(review_week: date, settings: Settings) -> datetime:
     """Until when the data of a week is waited for, in business time."""
     _, ends_at = week_bounds(review_week, settings.time_zone)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 # Fields of /proc/PID/stat, counted from the one behind the command's name, which may hold anything.
-_STATE, _STARTED = 0, 19
+_STATE, _SESSION, _STARTED = 0, 3, 19
 _ENDED = ("Z", "X")
 
 
@@ -34,12 +34,35 @@ def is_alive(process: int, birth: str = "") -> bool:
 def birth_of(process: int) -> str:
     """When a process began, which no other of its number shares; empty where the system does not tell."""
     fields = _fields_of(process)
+    machine = _start_of_the_machine()
+    return f"{machine}/{fields[_STARTED]}" if fields and machine else ""
+
+
+def left_of_session(leader: int, birth: str) -> tuple[int, ...]:
+    """The processes that are left of the session which a process began, itself among them.
+
+    Also where that has ended: its children outlive it. `birth`: what `birth_of` said of it. Where the system
+    does not tell, the process alone.
+    """
+    machine = birth.partition("/")[0]
+    if not machine:
+        return (leader,) if is_alive(leader) else ()
+    if machine != _start_of_the_machine() or birth_of(leader) not in ("", birth):
+        return ()
+    found = []
+    for folder in Path("/proc").iterdir():
+        fields = _fields_of(int(folder.name)) if folder.name.isdecimal() else []
+        if fields and fields[_SESSION] == str(leader) and fields[_STATE] not in _ENDED:
+            found.append(int(folder.name))
+    return tuple(found)
+
+
+def _start_of_the_machine() -> str:
+    """What no other start of a machine shares: numbers of processes and their times begin anew with it."""
     try:
-        # Counted from the start of the machine: that of another day is another.
-        machine = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
     except OSError:
         return ""
-    return f"{machine}/{fields[_STARTED]}" if fields else ""
 
 
 def _fields_of(process: int) -> list[str]:

@@ -3,11 +3,13 @@
 A Postgres cluster of the project's own (Debian's package) holds the metadata; the API server, the scheduler,
 the DAG processor and the triggerer are processes of this machine. All of it listens on loopback alone and
 lies in one folder, `.airflow/` in the project or what VITALS_AIRFLOW_DIR names. What cannot be started is
-said in a sentence, and then nothing is left running that this call started.
+said in a sentence, and then nothing is left running that this call started. Nothing watches over what was
+started: where part of it has ended, `make up` says which, and `make down` ends the rest.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
@@ -19,23 +21,33 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.errors import UsageError, VitalsError
-from pipeline.processes import is_alive
+from pipeline.processes import birth_of, is_alive, left_of_session
 from pipeline.workspace import PROJECT_FOLDER
 
 FOLDER_VARIABLE = "VITALS_AIRFLOW_DIR"
 DATABASE_VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
-PROCESSES = ("api-server", "scheduler", "dag-processor", "triggerer")
+# The processes of Airflow, each with its options. Two of them would serve logs on all addresses of the
+# machine; the API server reads them as files.
+PROCESSES = {
+    "api-server": (),
+    "scheduler": ("--skip-serve-logs",),
+    "dag-processor": (),
+    "triggerer": ("--skip-serve-logs",),
+}
 # Postgres refuses to run as root; Debian's package brings this user.
 POSTGRES_USER = "postgres"
 READY_WITHIN_SECONDS = 180
 ENDED_WITHIN_SECONDS = 30
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass(frozen=True)
@@ -71,9 +83,7 @@ class Service:
         path = self.folder / "secrets" / name
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_urlsafe(32))
+            _write_for_owner(path, secrets.token_urlsafe(32))
         return path.read_text(encoding="utf-8").strip()
 
     def environment(self) -> dict[str, str]:
@@ -116,19 +126,69 @@ def service_of(environment: Mapping[str, str]) -> Service:
         if not text.isdecimal() or not 1024 <= int(text) <= 65535:
             raise UsageError(f"{name} is {text!r}; give a port between 1024 and 65535.")
         ports[name] = int(text)
+    if len(set(ports.values())) < len(ports):
+        raise UsageError(
+            f"{' and '.join(ports)} are both {ports['AIRFLOW_PORT']}; the page and Postgres need a port each."
+        )
     folder = Path(environment.get(FOLDER_VARIABLE) or PROJECT_FOLDER / ".airflow").expanduser().resolve()
     return Service(folder, ports["AIRFLOW_PORT"], ports["AIRFLOW_POSTGRES_PORT"])
 
 
+@dataclass(frozen=True)
+class Started:
+    """A process of Airflow that `up` started, which leads a session of its own."""
+
+    process: int
+    birth: str
+
+    @property
+    def is_alive(self) -> bool:
+        with suppress(ChildProcessError):
+            # One that this process started and that has ended would be counted until it is waited for.
+            os.waitpid(self.process, os.WNOHANG)
+        return is_alive(self.process, self.birth)
+
+    @property
+    def left(self) -> tuple[int, ...]:
+        return left_of_session(self.process, self.birth)
+
+
+def _in_words(action: Callable[[Service], None]) -> Callable[[Service], None]:
+    """What the system refuses as a VitalsError: a folder, a full disk, a program that is not there."""
+
+    @wraps(action)
+    def wrapped(service: Service) -> None:
+        try:
+            action(service)
+        except OSError as error:
+            place = error.filename or service.folder
+            elsewhere = f"name another folder: {FOLDER_VARIABLE}=/path/to/folder make up"
+            if error.errno in _NO_ROOM:
+                said = f"there is no room to write {place}. Make room and call again, or {elsewhere}."
+            elif error.errno in _NO_RIGHT:
+                said = (
+                    f"whoever calls this has no right to {place} ({error.strerror}). Call as the user who "
+                    f"started it, give the right, or {elsewhere}."
+                )
+            elif error.errno == errno.ENOENT:
+                said = (
+                    f"{place} is not there. Put it back: a program comes with its package (Postgres: apt-get "
+                    f"install postgresql; runuser: util-linux), a folder with `make up`."
+                )
+            else:
+                said = f"{place} cannot be used: {error.strerror or error}. Mend that, or {elsewhere}."
+            raise VitalsError(said) from None
+
+    return wrapped
+
+
+@_in_words
 def up(service: Service) -> None:
     """Start everything, and return when it is healthy. Raises VitalsError; nothing is left running then."""
     began = time.monotonic()
-    if running := _alive(service):
-        raise VitalsError(
-            f"Airflow of {service.folder} is up already, or half of it ({', '.join(sorted(running))}). "
-            "`make down` ends it."
-        )
+    _check_nothing_is_up(service)
     _check_packages()
+    _check_version_of_cluster(service)
     _check_port_is_free(service.port, "AIRFLOW_PORT")
     for folder in (service.home, service.logs):
         folder.mkdir(parents=True, exist_ok=True)
@@ -155,21 +215,18 @@ def up(service: Service) -> None:
     print(f"logs      {service.logs}")
 
 
+@_in_words
 def down(service: Service) -> None:
     """End what `up` started, if anything is left of it."""
-    found = _alive(service).values()
-    for process in found:
-        with suppress(ProcessLookupError):
-            os.killpg(process, signal.SIGTERM)
+    # Children of those that were killed are there still, and may hold the port.
+    _signal_all(service, signal.SIGTERM)
     ends_at = time.monotonic() + ENDED_WITHIN_SECONDS
-    while _alive(service) and time.monotonic() < ends_at:
+    while _is_anything_left(service) and time.monotonic() < ends_at:
         time.sleep(0.2)
-    # Whoever did not listen, and children that outlived their parent.
-    for process in found:
-        with suppress(ProcessLookupError):
-            os.killpg(process, signal.SIGKILL)
+    # Whoever did not listen.
+    _signal_all(service, signal.SIGKILL)
     service.processes_file.unlink(missing_ok=True)
-    if (service.postgres / "postmaster.pid").is_file():
+    if _postgres_process(service):
         _postgres(service, "pg_ctl", "stop", "--mode=fast", "--silent", "--wait", check=False)
 
 
@@ -207,11 +264,27 @@ def _remedy_for_own_password(service: Service) -> str:
     """For a cluster whose only role may not log in any more: Postgres without a server asks for none."""
     as_owner = f"runuser -u {POSTGRES_USER} -- " if os.geteuid() == 0 else ""
     secret = service.folder / "secrets" / "postgres"
+    programs = _postgres_programs(_version_of_cluster(service))
     return (
         "Set that of the cluster of `make up` anew, and call again: "
         f"`echo \"alter role airflow password '$(cat {secret})' valid until 'infinity'\" | "
-        f"{as_owner}{_postgres_programs()}/postgres --single -D {service.postgres} postgres`"
+        f"{as_owner}{programs}/postgres --single -D {service.postgres} postgres`"
     )
+
+
+def _check_nothing_is_up(service: Service) -> None:
+    if not _is_anything_left(service):
+        return
+    started = _started(service)
+    missing = [name for name in PROCESSES if name not in started or not started[name].is_alive]
+    if DATABASE_VARIABLE not in os.environ and not _postgres_process(service):
+        missing.append("Postgres")
+    if missing:
+        raise VitalsError(
+            f"half of Airflow of {service.folder} is up; not there any more: {', '.join(missing)} "
+            f"({service.logs} says what they did last). `make down`, then `make up`, bring it back."
+        )
+    raise VitalsError(f"Airflow of {service.folder} is up already. `make down` ends it.")
 
 
 def _check_packages() -> None:
@@ -238,19 +311,47 @@ def _check_port_is_free(port: int, variable: str) -> None:
             ) from None
 
 
-def _postgres_programs() -> Path | None:
-    """The folder of initdb and pg_ctl: Debian keeps them out of PATH."""
+def _postgres_programs(version: str = "") -> Path | None:
+    """The folder of initdb and pg_ctl, of a major version or the newest: Debian keeps them out of PATH."""
     folders = sorted(
         Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True
     )
     on_path = shutil.which("pg_ctl")
     folders += [Path(on_path).resolve().parent] if on_path else []
-    return next((folder for folder in folders if (folder / "initdb").is_file()), None)
+    found = (folder for folder in folders if (folder / "initdb").is_file())
+    return next((folder for folder in found if version in ("", _postgres_version(folder))), None)
+
+
+def _postgres_version(programs: Path) -> str:
+    """The major version, as PG_VERSION of a cluster names it."""
+    said = subprocess.run([programs / "pg_ctl", "--version"], capture_output=True, text=True, check=False)
+    found = re.search(r"(\d+)(\.\d+)*", said.stdout)
+    return found[1] if found else ""
+
+
+def _version_of_cluster(service: Service) -> str:
+    """Empty where there is no cluster yet."""
+    try:
+        return (service.postgres / "PG_VERSION").read_text(encoding="ascii").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+
+
+def _check_version_of_cluster(service: Service) -> None:
+    version = _version_of_cluster(service)
+    if DATABASE_VARIABLE in os.environ or _postgres_programs(version) is not None:
+        return
+    raise VitalsError(
+        f"the database in {service.postgres} is of Postgres {version}, which is not installed, and no other "
+        f"version can read it. Install it beside the other (Debian: apt-get install postgresql-{version}); "
+        "docs/airflow.md says how to bring what it holds to a newer one. Where past runs do not matter, "
+        "remove that folder instead."
+    )
 
 
 def _postgres(service: Service, program: str, *arguments: str, check: bool = True) -> bool:
     """Run a program of Postgres on the cluster, as a user that it takes; whether it ended well."""
-    programs = _postgres_programs()
+    programs = _postgres_programs(_version_of_cluster(service))
     if programs is None:
         return False
     command = [str(programs / program), "--pgdata", str(service.postgres), *arguments]
@@ -270,8 +371,11 @@ def _start_postgres(service: Service) -> None:
     if not (service.postgres / "PG_VERSION").is_file():
         _make_cluster(service)
     # It may be there still, where the processes of Airflow were killed.
-    if not _postgres(service, "pg_ctl", "status", check=False):
+    if not _postgres_process(service):
         _check_port_is_free(service.postgres_port, "AIRFLOW_POSTGRES_PORT")
+        if is_alive(_noted_postgres_process(service)):
+            # Another program's number since a restart of the machine: Postgres would take it for its own.
+            (service.postgres / "postmaster.pid").unlink()
         _postgres(
             service,
             "pg_ctl",
@@ -305,8 +409,8 @@ def _make_cluster(service: Service) -> None:
         )
     service.postgres.mkdir(parents=True, exist_ok=True, mode=0o700)
     password_file = service.folder / "initdb-password"
-    password_file.write_text(service.secret("postgres"), encoding="utf-8")
-    password_file.chmod(0o600)
+    password_file.unlink(missing_ok=True)
+    _write_for_owner(password_file, service.secret("postgres"))
     try:
         if os.geteuid() == 0:
             _hand_to_postgres(service, password_file)
@@ -324,6 +428,37 @@ def _make_cluster(service: Service) -> None:
         raise
     finally:
         password_file.unlink(missing_ok=True)
+
+
+def _postgres_process(service: Service) -> int | None:
+    """The server of the cluster. The number in its file may be another program's after a restart."""
+    process = _noted_postgres_process(service)
+    if not is_alive(process):
+        return None
+    try:
+        is_postgres = b"postgres" in Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        is_postgres = True
+    return process if is_postgres else None
+
+
+def _noted_postgres_process(service: Service) -> int:
+    """The number that a server noted when it started; 0 where none did, or none since it was ended well."""
+    try:
+        return int((service.postgres / "postmaster.pid").read_text(encoding="utf-8").split()[0])
+    except (FileNotFoundError, NotADirectoryError, ValueError, IndexError):
+        return 0
+
+
+def _write_for_owner(path: Path, word: str) -> None:
+    """A file that only its owner can read, whole or not at all. Raises OSError where it is there already."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(word)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def _hand_to_postgres(service: Service, password_file: Path) -> None:
@@ -357,11 +492,11 @@ def _airflow(service: Service, environment: Mapping[str, str], *arguments: str) 
 
 
 def _start_processes(service: Service, environment: Mapping[str, str]) -> None:
-    started: dict[str, int] = {}
-    for name in PROCESSES:
+    started: dict[str, Started] = {}
+    for name, options in PROCESSES.items():
         with (service.logs / f"{name}.log").open("a") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "airflow", name],
+                [sys.executable, "-m", "airflow", name, *options],
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -369,16 +504,24 @@ def _start_processes(service: Service, environment: Mapping[str, str]) -> None:
                 cwd=service.home,
                 start_new_session=True,
             )
-        started[name] = process.pid
+        started[name] = Started(process.pid, birth_of(process.pid))
         # Written as they start: also of a start that is cut off `make down` knows all.
-        service.processes_file.write_text(json.dumps(started), encoding="utf-8")
+        written = service.processes_file.with_suffix(".part")
+        try:
+            written.write_text(
+                json.dumps({each: asdict(known) for each, known in started.items()}), encoding="utf-8"
+            )
+            written.replace(service.processes_file)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
 
 
 def _wait_until_healthy(service: Service) -> None:
     ends_at = time.monotonic() + READY_WITHIN_SECONDS
     parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
     while time.monotonic() < ends_at:
-        for name in set(PROCESSES) - set(_alive(service)):
+        for name in (name for name, each in _started(service).items() if not each.is_alive):
             log = service.logs / f"{name}.log"
             raise VitalsError(f"the {name} ended at once: {_last_line(log)} The rest is in {log}.")
         with suppress(OSError, ValueError, KeyError):
@@ -393,26 +536,29 @@ def _wait_until_healthy(service: Service) -> None:
     )
 
 
-def _alive(service: Service) -> dict[str, int]:
-    """The processes of this service that are there, by name."""
+def _started(service: Service) -> dict[str, Started]:
+    """What `up` started, by name, whether it is there still or not."""
     try:
         known = json.loads(service.processes_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {name: Started(**each) for name, each in known.items()}
+    except (FileNotFoundError, NotADirectoryError):
         return {}
-    return {name: process for name, process in known.items() if _is_ours(process)}
+    except (ValueError, TypeError, AttributeError):
+        raise VitalsError(
+            f"{service.processes_file} cannot be read, which says what was started. End the processes of "
+            f"`airflow` that `ps -ef` shows, remove the file, and call again."
+        ) from None
 
 
-def _is_ours(process: int) -> bool:
-    """Whether a number still is a process of Airflow: after a restart of the machine it may be anyone's."""
-    with suppress(ChildProcessError):
-        # One that this process started and that has ended would be counted until it is waited for.
-        os.waitpid(process, os.WNOHANG)
-    if not is_alive(process):
-        return False
-    try:
-        return b"airflow" in Path(f"/proc/{process}/cmdline").read_bytes()
-    except OSError:
-        return True
+def _is_anything_left(service: Service) -> bool:
+    return any(each.is_alive or each.left for each in _started(service).values())
+
+
+def _signal_all(service: Service, number: signal.Signals) -> None:
+    for each in _started(service).values():
+        for process in each.left:
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
 
 
 def _last_line(path: Path) -> str:

@@ -14,6 +14,8 @@ from pipeline.settings import Settings
 from pipeline.warehouse import Warehouse
 
 WEEK = timedelta(days=7)
+# Those of the events that `vitals load` takes; far beyond them calendars and time zones end.
+FIRST_YEAR, LAST_YEAR = 1970, 2200
 # The business date of an event; statements that use it bind $zone.
 LOCAL_DATE = "cast(timezone($zone, timezone('UTC', occurred_at)) as date)"
 
@@ -51,9 +53,14 @@ def week_bounds(review_week: date, time_zone: str) -> tuple[datetime, datetime]:
 def parse_week(text: str, option: str = "--week") -> date:
     """The Monday of the week of a day written as YYYY-MM-DD, as given with an option. Raises UsageError."""
     try:
-        return monday_of(date.fromisoformat(text))
+        day = date.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{option} is {text!r}; give a day as YYYY-MM-DD, such as 2025-12-22.") from None
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise UsageError(
+            f"{option} is {text!r}; give a day of the years {FIRST_YEAR} to {LAST_YEAR}, such as 2025-12-22."
+        )
+    return monday_of(day)
 
 
 @dataclass(frozen=True)

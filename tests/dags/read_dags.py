@@ -3,7 +3,8 @@
 A process of its own: importing Airflow costs seconds and settles its configuration for good. Standard input
 is an object with `workspaces` to read the DAGs for (null: as when nothing is set), `alert_after`, what to set
 VITALS_ALERT_AFTER_HOURS to for one more reading, and `runs` to try on them, each with a run_id, a
-logical_date (an ISO time, or null) and the parameter week (a text, or null).
+logical_date (an ISO time, or null) and the parameter week (a text, or null). `exit_codes` of the command are
+tried on the first task of each DAG.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import ParamValidationError
+from airflow.sdk.exceptions import AirflowException, ParamValidationError
 from airflow.timetables.base import DataInterval, TimeRestriction
 
 
@@ -46,7 +47,7 @@ def main() -> None:
             {
                 "seconds": seconds,
                 "import_errors": bag.import_errors,
-                "dags": {name: describe(dag, request["runs"]) for name, dag in bag.dags.items()},
+                "dags": {name: describe(dag, request) for name, dag in bag.dags.items()},
             }
         )
     os.environ.pop("VITALS_WORKSPACE", None)
@@ -56,7 +57,7 @@ def main() -> None:
     print(json.dumps(answer))
 
 
-def describe(dag: DAG, runs: list[dict[str, Any]]) -> dict[str, Any]:
+def describe(dag: DAG, request: dict[str, Any]) -> dict[str, Any]:
     is_weekly = dag.dag_id == "weekly_review"
     return {
         "doc": dag.doc_md,
@@ -66,8 +67,9 @@ def describe(dag: DAG, runs: list[dict[str, Any]]) -> dict[str, Any]:
         "timetable": dag.timetable.serialize(),
         "params": {name: dag.params.get_param(name).schema for name in dag.params},
         "deadline_hours": [alert.interval.total_seconds() / 3600 for alert in alerts_of(dag)],
+        "answers": {code: try_exit_code(dag, code) for code in request["exit_codes"]},
         "scheduled": try_scheduled_run(dag) if is_weekly else None,
-        "runs": [try_manual_run(dag, run) for run in runs] if is_weekly else [],
+        "runs": [try_manual_run(dag, run) for run in request["runs"]] if is_weekly else [],
         "tasks": [
             {
                 "id": task.task_id,
@@ -93,6 +95,24 @@ def alerts_of(dag: DAG) -> list[Any]:
     """The deadline alerts of a DAG, however many were given."""
     deadline = dag.deadline or []
     return deadline if isinstance(deadline, list) else [deadline]
+
+
+def try_exit_code(dag: DAG, exit_code: int) -> str:
+    """What the first task makes of an exit code of the command: the name of an error, or what it returns."""
+    task = dag.tasks[0]
+    hook = SimpleNamespace(
+        run_command=lambda *_, **__: SimpleNamespace(exit_code=exit_code, output="it said so")
+    )
+    run = SimpleNamespace(run_type="scheduled", logical_date=None)
+    try:
+        if dag.dag_id == "weekly_review":
+            task.hook = hook
+            answer = task.poke({"params": {"step": None, "again": False}, "dag_run": run})
+            return str(bool(answer))
+        task.python_callable.__globals__["SubprocessHook"] = lambda: hook
+        return str(bool(task.python_callable()))
+    except AirflowException as error:
+        return f"{type(error).__name__}: {error}"
 
 
 def try_scheduled_run(dag: DAG) -> dict[str, Any]:

@@ -66,7 +66,12 @@ def answer(airflow_environment: dict[str, str], tmp_path_factory: pytest.TempPat
     finished = subprocess.run(
         [sys.executable, Path(__file__).with_name("read_dags.py")],
         input=json.dumps(
-            {"workspaces": [None, str(auckland), "nowhere"], "alert_after": "soon", "runs": runs}
+            {
+                "workspaces": [None, str(auckland), "nowhere"],
+                "alert_after": "soon",
+                "runs": runs,
+                "exit_codes": [0, 1, 2, 75, 99],
+            }
         ),
         env=airflow_environment,
         capture_output=True,
@@ -125,6 +130,19 @@ def test_every_task_takes_the_slot_of_the_warehouse_and_is_tried_again(answer: d
             assert 0 < task["timeout_hours"] <= 24
             assert task["on_failure"] == ["say_what_failed"]
             assert f"vitals {task['id']}" in task["doc"]
+
+
+def test_what_another_try_cannot_mend_is_not_tried_again(answer: dict[str, Any]) -> None:
+    for name, dag in answer["workspaces"][0]["dags"].items():
+        assert dag["answers"] | {"75": ""} == {
+            "0": "True",
+            "1": "AirflowException: it said so",
+            "2": "AirflowFailException: it said so",
+            "75": "",
+            "99": "AirflowSkipException: it said so",
+        }
+        if name == "weekly_review":
+            assert dag["answers"]["75"] == "False"
 
 
 def test_waiting_leaves_the_slot_to_others(review: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Weeks whose rows do not fit into the engine's memory at once are built in passes: the same rows come of it."""
+"""Weeks whose rows do not fit into the memory at once are built in passes: the same rows come of it."""
 
 from __future__ import annotations
 

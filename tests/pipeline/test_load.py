@@ -334,6 +334,19 @@ def test_a_file_of_two_sources_is_bad_usage(tmp_path: Path) -> None:
             shop.load()
 
 
+def test_landing_may_be_a_link_and_its_files_may_not_lead_outside(shop: Shop, tmp_path: Path) -> None:
+    shop.put("a.jsonl", [call(1)])
+    shop.landing.rename(tmp_path / "large_disk")
+    shop.landing.symlink_to(tmp_path / "large_disk")
+    assert shop.load().events_loaded == 1
+    assert shop.load().files_skipped == 1
+    outside = tmp_path / "outside.jsonl"
+    outside.write_text(json_lines([call(2)]))
+    (shop.landing / "b.jsonl").symlink_to(outside)
+    with pytest.raises(VitalsError, match="leads outside landing: put the file itself there"):
+        shop.load()
+
+
 def test_links_stay_inside_landing(shop: Shop, tmp_path: Path) -> None:
     shop.put("a.jsonl", [call(1)])
     (shop.landing / "b.jsonl").symlink_to(shop.landing / "a.jsonl")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import shutil
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -88,6 +89,20 @@ def test_files_that_land_during_a_review_wait_for_its_end(business: Business) ->
     assert "1 new files" in after.said
 
 
+def test_a_workspace_that_was_moved_goes_on(business: Business, tmp_path: Path) -> None:
+    released = business.current.resolve().name
+    moved = Business(business.folder.rename(tmp_path / "elsewhere"))
+    assert moved.vitals("load", "--for-review", VITALS_RUN_ID="airflow-moved").code == 99
+    assert moved.current.resolve().name == released
+    assert land_a_day_later(moved).is_file()
+    loaded = moved.vitals("load", "--if-new")
+    assert loaded.code == 0, loaded.said
+    assert "1 new files" in loaded.said
+    published = moved.vitals("run")
+    assert published.code == 0, published.said
+    assert moved.current.resolve().parent == tmp_path / "elsewhere" / "data" / "serving" / "releases"
+
+
 def test_a_review_that_failed_gives_way(business: Business) -> None:
     assert business.vitals("load", "--for-review", "--again", VITALS_RUN_ID="airflow-first").code == 0
     shutil.rmtree(business.data / "build" / "candidate")
@@ -121,8 +136,10 @@ def test_status_shows_a_review_under_way_and_one_that_waits(business: Business) 
     assert begun.code == 0, begun.said
     waits = business.vitals("load", "--for-review", "--again", "--week", week, VITALS_RUN_ID="airflow-second")
     assert waits.code == 75
-    future = business.vitals("load", "--for-review", "--week", "2031-03-05", VITALS_RUN_ID="airflow-third")
-    assert future.code == 75
+    coming = business.vitals(
+        "load", "--for-review", "--week", this_week(business), VITALS_RUN_ID="airflow-third"
+    )
+    assert coming.code == 75
     said = business.vitals("status").said
     assert f"review: the review airflow-first of the week of {week} is under way" in said
     assert "waiting: airflow-second, last looked " in said
@@ -150,6 +167,12 @@ def test_a_week_whose_last_day_is_missing_is_gone_on_with_and_said(business: Bus
     assert entry["is_complete"] is False
 
 
+def this_week(business: Business) -> str:
+    """A day of the week that has begun, of which the demo has no events."""
+    zone = find_workspace(str(business.folder)).settings.time_zone
+    return str(datetime.now(ZoneInfo(zone)).date())
+
+
 def week_of(business: Business) -> str:
     return str(business.published("select max(review_week) from marts.customer_weeks")[0][0])
 
@@ -169,12 +192,43 @@ def test_before_the_deadline_it_is_waited_for(business: Business, monkeypatch: p
     assert "It is waited for until" in found.in_words()
 
 
-@pytest.mark.parametrize("week", ["2031-03-05", "1999-03-05"])
-def test_a_week_without_data_is_a_sentence(business: Business, week: str) -> None:
-    answer = business.vitals("load", "--for-review", "--week", week, VITALS_RUN_ID="airflow-missing")
-    # The one is still to come, and waited for; the other is over.
-    assert answer.code == (75 if week > "2030" else 2)
+def test_a_week_whose_data_is_still_to_come_is_waited_for(business: Business) -> None:
+    week = this_week(business)
+    answer = business.vitals("load", "--for-review", "--week", week, VITALS_RUN_ID="airflow-coming")
+    assert answer.code == 75
     assert "has no data" in answer.said
+    assert "It is waited for until" in answer.said
+
+
+def test_a_week_that_cannot_come_is_refused_and_not_waited_for(business: Business) -> None:
+    # One that is over, one that has not begun, and days beyond what calendars and time zones know.
+    for week, remedy in (
+        ("1999-03-05", "Give --week a day between them"),
+        ("2199-03-05", "Give --week a day between them"),
+        ("0001-01-01", "give a day of the years 1970 to 2200"),
+        ("9999-12-31", "give a day of the years 1970 to 2200"),
+    ):
+        answer = business.vitals("load", "--for-review", "--week", week, VITALS_RUN_ID="airflow-missing")
+        assert answer.code == 2, week
+        assert remedy in answer.said
+        assert "Traceback" not in answer.said
+
+
+def test_a_week_with_a_few_events_that_has_not_begun_is_not_waited_for(
+    business: Business, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last_file(business).unlink()
+    (business.data / "build" / "build.duckdb").unlink()
+    monkeypatch.setattr("pipeline.completeness.Completeness.is_past_deadline", False)
+    monkeypatch.setattr("pipeline.beginning.has_begun", lambda *_: False)
+    monkeypatch.setenv("VITALS_RUN_ID", "monday")
+    done = CliRunner().invoke(
+        app, ["load", "--for-review", "--workspace", str(business.folder), "--week", week_of(business)]
+    )
+    assert done.exit_code == 2
+    said = " ".join(done.output.split())
+    assert "has not begun yet" in said
+    assert "Give --week a day that has been" in said
 
 
 def test_a_review_needs_the_id_of_its_run(business: Business) -> None:
