@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 # How many events that events.csv misses are named in the note about them.
 UNLISTED_NAMED = 5
-# What fits into a gigabyte of the engine while feature rows are joined, measured at 600,000 customers.
-USER_WEEKS_PER_GIGABYTE = 800_000
+# Rows that a gigabyte of the engine carries while they are joined; it ran out at 740,000 of large weeks.
+CUSTOMER_WEEKS_PER_GIGABYTE = 500_000
 
 
 def features_step(review: Review, display: StepDisplay) -> dict[str, Any]:
@@ -112,13 +112,14 @@ def _build_in_passes(review: Review, display: StepDisplay, plan: WeekPlan, *, is
 
 
 def _weeks_at_once(review: Review, weeks: int) -> int:
-    """How many weeks the engine's memory carries if every user of raw has a row in each; at least 1."""
+    """How many weeks the engine's memory carries if every customer has a row in each; at least 1."""
     if weeks == 1:
         return 1
+    # Who is whose customer is not known yet; so many ids there are at most.
     id_column = "account_id" if review.settings.customer == "account" else "user_id"
-    users = review.warehouse.value(f"select approx_count_distinct({id_column}) from raw.events")
-    rows = review.settings.warehouse.memory_limit_gigabytes * USER_WEEKS_PER_GIGABYTE
-    return max(1, int(rows / max(1, users)))
+    customers = review.warehouse.value(f"select approx_count_distinct({id_column}) from raw.events")
+    rows = review.settings.warehouse.memory_limit_gigabytes * CUSTOMER_WEEKS_PER_GIGABYTE
+    return max(1, int(rows / max(1, customers)))
 
 
 def weeks_in_passes(weeks: tuple[date, ...], at_once: int) -> list[tuple[date, ...]]:
