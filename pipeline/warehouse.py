@@ -160,8 +160,16 @@ class Warehouse:
 
     def append(self, table: str, rows: pandas.DataFrame | pyarrow.Table) -> None:
         """Add rows to a table that exists, by column name."""
-        with self.registered("rows_to_append", rows):
-            self.connection.execute(f"insert into {table} by name select * from rows_to_append")
+        self.write_from(rows, f"insert into {table} by name select * from given_rows")
+
+    def write_from(self, given_rows: pandas.DataFrame | pyarrow.Table, sql: str) -> int:
+        """Run a statement that writes what it makes of `given_rows`; how many rows it wrote.
+
+        The engine finds them by the name of the parameter: what is registered instead, it holds until the
+        transaction ends, and all that one transaction writes would lie in memory at once.
+        """
+        written = self.connection.execute(sql).fetchall()
+        return int(written[0][0])
 
 
 def _plain_numbers(

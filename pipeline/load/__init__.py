@@ -167,7 +167,7 @@ class _Batch:
         self._files = files
         self._meter = meter
         self._digests: list[str] = []
-        self._stage_rows: Callable[[Source, Layout, int], None] = self._stage_all
+        self._stage_rows: Callable[[Source, Layout, pyarrow.Table], None] = self._stage_all
         self._held: list[pyarrow.RecordBatch] = []
         self._held_bytes = 0
         self._staged_bytes = STAGED_BYTES
@@ -204,10 +204,12 @@ class _Batch:
         find_contested_keys(self._warehouse)
         late = is_late(lateness_limit_days)
 
-        def stage(source: Source, layout: Layout, rows: int) -> None:
-            certain = self._warehouse.value(certain_rows_statement(source, layout, first_load_id, late))
-            if certain < rows:
-                self._warehouse.run(uncertain_rows_statement(source, layout))
+        def stage(source: Source, layout: Layout, rows: pyarrow.Table) -> None:
+            certain = self._warehouse.write_from(
+                rows, certain_rows_statement(source, layout, first_load_id, late)
+            )
+            if certain < rows.num_rows:
+                self._warehouse.write_from(rows, uncertain_rows_statement(source, layout))
 
         self._stage_rows = stage
         with self._warehouse.transaction():
@@ -266,14 +268,13 @@ class _Batch:
         source, layout, _ = self._held_as
         rows = pyarrow.Table.from_batches(self._held)
         self._held, self._held_bytes = [], 0
-        with self._warehouse.registered("load_block", rows):
-            self._stage_rows(source, looked_at(layout, rows), rows.num_rows)
+        self._stage_rows(source, looked_at(layout, rows), rows)
 
-    def _stage_all(self, source: Source, layout: Layout, _: int) -> None:
-        self._warehouse.run(rows_statement(source, layout))
+    def _stage_all(self, source: Source, layout: Layout, rows: pyarrow.Table) -> None:
+        self._warehouse.write_from(rows, rows_statement(source, layout))
 
-    def _stage_keys(self, source: Source, layout: Layout, _: int) -> None:
-        self._warehouse.run(keys_statement(source, layout))
+    def _stage_keys(self, source: Source, layout: Layout, rows: pyarrow.Table) -> None:
+        self._warehouse.write_from(rows, keys_statement(source, layout))
 
 
 def _is_read_by_columns(file: LandingFile) -> bool:

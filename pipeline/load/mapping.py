@@ -1,6 +1,6 @@
 """The mapping of a source as SQL: rows of a file become rows shaped like raw.events, each judged.
 
-One statement per source and layout of its files reads the registered block `load_block` (see
+One statement per source and layout of its files reads a block as `given_rows` (see
 pipeline.load.reading) and fills `load_rows`, or `load_lines` where lines are grouped into events. `reason`
 says why a row is no event; the first that applies is kept. Every text from review.toml or a file that gets
 into SQL is a quoted literal.
@@ -175,7 +175,7 @@ def repeating_columns(source: Source) -> frozenset[str]:
 
 
 def rows_statement(source: Source, layout: Layout) -> str:
-    """The statement that maps the rows of `load_block` and inserts them into `load_rows` or `load_lines`."""
+    """The statement that maps the rows of a block and inserts them into `load_rows` or `load_lines`."""
     return _Statement(source, layout).text()
 
 
@@ -239,7 +239,7 @@ class _Statement:
             with
             valued_rows as (
                 select *, {comma_separated(self.values())}
-                from load_block
+                from given_rows
             ),
             trimmed_rows as (
                 select *, {comma_separated([self.text_and_name(column) for column in self.wanted])}
@@ -316,7 +316,7 @@ class _Statement:
 
     def read_rows(self) -> str:
         if not self.is_json:
-            return "select *, null as found from load_block"
+            return "select *, null as found from given_rows"
         paths = ", ".join(literal(pointer(column)) for column in self.wanted)
         return f"""
                 select
@@ -326,7 +326,7 @@ class _Statement:
                         when is_json and (starts_with(line, '{{') or json_type(line) = 'OBJECT')
                             then json_extract_string(line, [{paths}])
                     end as found
-                from load_block
+                from given_rows
                 where is_json or not regexp_full_match(line, '\\s*')
         """
 

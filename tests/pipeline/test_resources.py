@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pandas
+import pyarrow
 import pytest
 from typer.testing import CliRunner
 
@@ -110,6 +111,25 @@ def test_what_does_not_fit_into_memory_is_spilled(tmp_path: Path) -> None:
             "76.2 MiB",
             str(tmp_path / "spill"),
         )
+
+
+def test_what_one_transaction_writes_is_not_held_until_its_end(tmp_path: Path) -> None:
+    settings = WarehouseSettings(memory_limit_gigabytes=0.5, threads=1)
+    with Warehouse(tmp_path / "build.duckdb", settings) as warehouse:
+        warehouse.run("create table numbers (number bigint, name varchar)")
+        before = pyarrow.total_allocated_bytes()
+        with warehouse.transaction():
+            for _ in range(3):
+                names = pyarrow.array(
+                    [f"a name too long to be kept within {number}" for number in range(9000)]
+                )
+                rows = pyarrow.table({"name": names, "number": range(9000)})
+                assert warehouse.write_from(rows, "insert into numbers by name from given_rows") == 9000
+                warehouse.append("numbers", rows)
+                del rows, names
+                assert pyarrow.total_allocated_bytes() == before
+        warehouse.append("numbers", pandas.DataFrame({"name": ["one"], "number": [1]}))
+        assert warehouse.value("select count(*) from numbers") == 6 * 9000 + 1
 
 
 def test_a_full_spill_folder_is_a_sentence_and_the_next_run_goes_on(tmp_path: Path) -> None:
