@@ -8,7 +8,6 @@ much more, so of `features` only the models count that this work needs.
 from __future__ import annotations
 
 import csv
-import json
 import os
 import re
 import sys
@@ -191,7 +190,7 @@ def _our_work(events: Path, folder: Path, week: date) -> _OurWork:
     load = run_vitals(workspace, "load")
     whole = run_vitals(workspace, "features", f"--week={week}")
     one_week = run_vitals(workspace, "features", f"--week={week}")
-    manifest = json.loads((DbtProject(workspace).target / "manifest.json").read_text(encoding="utf-8"))
+    manifest = DbtProject(workspace).manifest()
     as_of = week + timedelta(days=7)
     return _OurWork(
         seconds={"load": load.steps["load"]} | _seconds_of_the_work(manifest, whole, one_week),

@@ -59,7 +59,7 @@ def with_figures(page: str, written: Written) -> str:
         part
         for part in (
             _provenance(written),
-            _targets(by_name),
+            _targets(by_name, written.machine),
             _sizes(by_name),
             _billion(by_name),
             _models(by_name),
@@ -138,17 +138,25 @@ def _provenance(written: Written) -> str:
     )
 
 
-def _targets(by_name: dict[str, Result]) -> str:
+def _targets(by_name: dict[str, Result], machine: dict[str, Any]) -> str:
     rows = []
     for name, what in WHAT_IS_MEASURED:
         result = by_name.get(name)
         if result is None:
             rows.append(f"| {what} | not measured | | |")
             continue
-        earlier = " (an earlier commit)" if "commit" in result.detail else ""
+        earlier = _of_then(result, machine)
         holds = {True: "yes", False: "**no**", None: "not measured"}[result.holds]
         rows.append(f"| {what}{earlier} | {_figure(result.value)} | {result.target} | {holds} |")
     return "| measured | value | target | holds |\n| --- | ---: | ---: | --- |\n" + "\n".join(rows) + "\n"
+
+
+def _of_then(result: Result, machine: dict[str, Any]) -> str:
+    """What is to be said of a result that stands from an earlier measurement."""
+    if "commit" not in result.detail:
+        return ""
+    processor = result.detail.get("processor", machine["processor"])
+    return f" (an earlier commit{'' if processor == machine['processor'] else f', on {processor}'})"
 
 
 def _sizes(by_name: dict[str, Result]) -> str:

@@ -84,7 +84,8 @@ def read_results(path: Path) -> Written:
 def merge_results(path: Path, results: Sequence[Result]) -> None:
     """Write results beside those of other names that the file holds already. Raises OSError.
 
-    What stays from a measurement of another commit says so in its detail: its numbers are not of this one.
+    What stays from a measurement of another commit, or another machine, says so in its detail: its numbers
+    are not of this one.
     """
     try:
         earlier = read_results(path)
@@ -93,9 +94,16 @@ def merge_results(path: Path, results: Sequence[Result]) -> None:
         return
     measured = {result.name for result in results}
     stays = [result for result in earlier.results if result.name not in measured]
-    if earlier.commit != commit():
-        of_then = {"commit": earlier.commit, "measured_on": earlier.machine.get("measured_on")}
-        stays = [replace(result, detail={**of_then, **result.detail}) for result in stays]
+    if earlier.commit != commit() or earlier.machine["processor"] != machine()["processor"]:
+        of_then = {
+            "commit": earlier.commit,
+            "measured_on": earlier.machine.get("measured_on"),
+            "processor": earlier.machine["processor"],
+        }
+        stays = [
+            result if "commit" in result.detail else replace(result, detail={**of_then, **result.detail})
+            for result in stays
+        ]
     write_results(path, [*stays, *results])
 
 

@@ -61,7 +61,12 @@ class DbtProject:
         """Load events.csv, playbook.csv and the engine's own seeds."""
         return self._invoke(["seed", "--full-refresh"])
 
-    def _invoke(self, arguments: list[str]) -> int:
+    def manifest(self) -> dict[str, Any]:
+        """What dbt knows of all models, seeds and tests, and what each reads: what it calls manifest.json."""
+        return self._parsed().writable_manifest().to_dict(omit_none=False)
+
+    def _parsed(self) -> Any:
+        """The models as dbt has read them, once: while a review works on them, they stay what they are."""
         os.environ.update(
             VITALS_BUILD_DATABASE=str(self.database),
             VITALS_SEEDS=self.seeds_from_project,
@@ -74,10 +79,21 @@ class DbtProject:
         from dbt.cli.main import dbtRunner
 
         if self._manifest is None:
-            # Parsed once: while a review works on them, the models stay what they are.
             self._manifest = _invoked(dbtRunner(), ["parse"], self.target)
+        return self._manifest
+
+    def _run(self, arguments: list[str]) -> tuple[Any, Any]:
+        """The result of one command, and dbt's manifest with what it compiled."""
         # A copy for each command: compiling writes into it what the next command would take for its own.
-        result = _invoked(dbtRunner(manifest=self._manifest.deepcopy()), arguments, self.target)
+        manifest = self._parsed().deepcopy()
+        from dbt.cli.main import dbtRunner
+
+        return _invoked(dbtRunner(manifest=manifest), arguments, self.target), manifest
+
+    def _invoke(self, arguments: list[str]) -> int:
+        result, _ = self._run(arguments)
+        # What each node took.
+        result.write(str(self.target / "run_results.json"))
         failed = [each for each in result.results if each.status in ("error", "fail", "runtime error")]
         errors = [each for each in failed if each.status != "fail"]
         if errors:
@@ -95,9 +111,9 @@ class DbtProject:
 def _invoked(runner: Any, arguments: list[str], target: Path) -> Any:
     """The result of one dbt command. Raises VitalsError where dbt itself stops."""
     folders = ["--project-dir", str(DBT_FOLDER), "--profiles-dir", str(DBT_FOLDER)]
-    result = runner.invoke(
-        ["--quiet", "--log-level", "none", "--no-print", arguments[0], *folders, *arguments[1:]]
-    )
+    # Writing manifest.json, which nobody reads, would be a third of the start-up of a command.
+    quietly = ["--quiet", "--log-level", "none", "--no-print", "--no-write-json"]
+    result = runner.invoke([*quietly, arguments[0], *folders, *arguments[1:]])
     if result.exception is not None:
         raise VitalsError(
             f"dbt {arguments[0]} stopped: {_first_lines(result.exception)} See {target / 'logs'}."

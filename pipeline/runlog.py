@@ -222,42 +222,45 @@ class RunSummary:
 
 
 def read_runs(path: Path) -> list[RunSummary]:
-    """All runs, oldest first. A line that a crash cut off is passed over.
+    """All runs, oldest first. A line that a crash cut off, or that is none of this log, is passed over.
 
     Raises UnreadableError where whoever asks may not read it.
     """
     runs: dict[str, RunSummary] = {}
     for line in _lines_of(path):
-        try:
-            entry = json.loads(line)
-            run_id, event, at = entry["run_id"], entry["event"], datetime.fromisoformat(entry["at"])
-        except (ValueError, KeyError, TypeError):
-            continue
-        run = runs.setdefault(run_id, RunSummary(run_id, at, *_process_of(entry)))
-        run.seen_at = at
-        if entry.get("review_week"):
-            run.review_week = date.fromisoformat(entry["review_week"])
-        if event == "run_started":
-            _start_again(run, entry)
-        elif event.startswith("step_"):
-            _note_step(run, event, at, entry)
-        elif event.startswith("review_"):
-            _note_review(run, event, at, entry)
-        elif event == "run_finished":
-            run.status, run.finished_at = "done", at
-        elif event == "run_failed":
-            run.status, run.finished_at, run.message = "failed", at, entry["message"]
-            run.waits_for = ""
-            # One whose settings could not be read has a failure and no start.
-            if "steps" in entry:
-                _note_what_was_asked(run, entry)
-            if entry.get("step"):
-                _note_step(run, event, at, entry)
-        elif event == "published":
-            run.published = True
-            run.shown_week = entry.get("shown_week", "")
-            run.releases.append(entry["release"])
+        with suppress(ValueError, KeyError, TypeError, AttributeError):
+            _note_line(runs, json.loads(line))
     return list(runs.values())
+
+
+def _note_line(runs: dict[str, RunSummary], entry: dict[str, Any]) -> None:
+    run_id, event, at = entry["run_id"], entry["event"], datetime.fromisoformat(entry["at"])
+    if at.tzinfo is None:
+        raise ValueError("a time without its zone")
+    run = runs.setdefault(run_id, RunSummary(run_id, at, *_process_of(entry)))
+    run.seen_at = at
+    if entry.get("review_week"):
+        run.review_week = date.fromisoformat(entry["review_week"])
+    if event == "run_started":
+        _start_again(run, entry)
+    elif event.startswith("step_"):
+        _note_step(run, event, at, entry)
+    elif event.startswith("review_"):
+        _note_review(run, event, at, entry)
+    elif event == "run_finished":
+        run.status, run.finished_at = "done", at
+    elif event == "run_failed":
+        run.status, run.finished_at, run.message = "failed", at, entry["message"]
+        run.waits_for = ""
+        # One whose settings could not be read has a failure and no start.
+        if "steps" in entry:
+            _note_what_was_asked(run, entry)
+        if entry.get("step"):
+            _note_step(run, event, at, entry)
+    elif event == "published":
+        run.published = True
+        run.shown_week = entry.get("shown_week", "")
+        run.releases.append(entry["release"])
 
 
 def _lines_of(path: Path) -> list[str]:

@@ -50,6 +50,14 @@ def written() -> Written:
         Result("peers_10m_share_of_time_of_pandas", 0.45678, "share", "≤ 0.5", True),
         Result("peers_10m_share_of_time_of_polars", 0.7, "share", "≤ 0.6", False, {"commit": "abc"}),
         Result("peers_10m_share_of_memory_of_pandas", None, "share", "≤ 1", None),
+        Result(
+            "peers_10m_share_of_memory_of_polars",
+            0.6,
+            "share",
+            "≤ 1",
+            True,
+            {"commit": "abc", "processor": "Q"},
+        ),
     ]
     machine = {
         "measured_on": "2026-11-22",
@@ -68,6 +76,7 @@ def test_figures_go_between_the_marks_and_nothing_else_changes(written: Written)
     assert "| time of the peers' work at 10 million events, of pandas' | 0.457 | ≤ 0.5 | yes |" in new
     assert "| the same, of Polars' (an earlier commit) | 0.7 | ≤ 0.6 | **no** |" in new
     assert "| memory of that work, of pandas' | – | ≤ 1 | not measured |" in new
+    assert "| the same, of Polars' (an earlier commit, on Q) | 0.6 | ≤ 1 | yes |" in new
     assert "| sessions, more than pandas counts | not measured | | |" in new
     assert "Measured on 2026-11-22: P, 2 cores, 23.5 GB of memory, Linux" in new
     assert "Nothing of this size was run: extrapolated from 1,000,000 and 10,000,000 events" in new
@@ -106,6 +115,16 @@ def test_results_of_another_measurement_stay_and_say_whose_they_are(
     assert json.loads(path.read_text(encoding="utf-8"))["commit"] == "another"
     write_results(path, [])
     assert read_results(path).results == []
+
+
+def test_results_of_another_machine_say_of_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "bench.json"
+    for processor in ("P", "Q", "R"):
+        monkeypatch.setattr("bench.record._processor", lambda processor=processor: processor)
+        merge_results(path, [Result(f"on {processor}", 1.0, "s")])
+    written = read_results(path)
+    assert written.machine["processor"] == "R"
+    assert [result.detail.get("processor") for result in written.results] == ["P", "Q", None]
 
 
 def test_the_queries_of_the_readme_are_found() -> None:

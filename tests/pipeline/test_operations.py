@@ -213,6 +213,30 @@ def test_a_line_that_was_cut_off_takes_no_other_with_it(tmp_path: Path) -> None:
     assert [run.run_id for run in read_runs(path)] == ["whole"]
 
 
+def test_lines_that_say_something_else_are_passed_over(reviewed: Business, tmp_path: Path) -> None:
+    business = copy_business(reviewed, tmp_path / "reviewed")
+    path = business.data / "build" / "runs.jsonl"
+    before = read_runs(path)
+    at = datetime.now(UTC).isoformat()
+    foreign = (
+        "null",
+        "[]",
+        "{}",
+        '{"run_id": "first", "event": "run_failed", "at": "2026-01-05"}',
+        json.dumps({"run_id": "first", "event": "step_finished", "at": at}),
+        json.dumps({"run_id": "first", "event": 7, "at": at}),
+        json.dumps({"run_id": "first", "event": "review_begun", "at": at}),
+        json.dumps({"run_id": "first", "event": "run_finished", "at": at, "review_week": "soon"}),
+        json.dumps({"run_id": ["first"], "event": "published", "at": at}),
+    )
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n".join(foreign) + "\n")
+    assert [(run.run_id, run.state, run.releases) for run in read_runs(path)] == [
+        (run.run_id, run.state, run.releases) for run in before
+    ]
+    assert business.vitals("status").code == 0
+
+
 def test_the_lock_and_status_say_who_holds_it_and_since_when(reviewed: Business, tmp_path: Path) -> None:
     held = copy_business(reviewed, tmp_path / "demo")
     with duckdb.connect(str(held.data / "build" / "build.duckdb")):

@@ -11,7 +11,6 @@ What decides the weeks, the parameters, the raw tables and the bookkeeping is th
 from __future__ import annotations
 
 import csv
-import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -173,8 +172,8 @@ def compile_models(folder: Path) -> CompiledModels:
 class _Compiler(DbtProject):
     def compile(self) -> dict[str, Any]:
         """The manifest with the compiled text of every model that the step `features` builds."""
-        self._invoke(["compile", "--select", *(f"path:models/{folder}" for folder in FOLDERS)])
-        return json.loads((self.target / "manifest.json").read_text(encoding="utf-8"))
+        _, manifest = self._run(["compile", "--select", *(f"path:models/{folder}" for folder in FOLDERS)])
+        return manifest.writable_manifest().to_dict(omit_none=False)
 
 
 def _models(manifest: dict[str, Any], database: str) -> tuple[Model, ...]:
