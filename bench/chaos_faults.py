@@ -23,7 +23,8 @@ import duckdb
 
 from bench.chaos_comparison import difference
 from bench.chaos_readers import Readers, signature_of
-from bench.chaos_worlds import EMPTY, MONDAY, Before, DisturbedWorld
+from bench.chaos_worlds import EMPTY, MONDAY, DisturbedWorld
+from bench.forked import Before
 from bench.workspaces import day_of
 
 # The last is less than the page and the published warehouse take, so that it is met at the end of a run.

@@ -1,18 +1,15 @@
 """Worlds for the faults: a business before a Monday, put back as often as it is needed, and its runs.
 
-Runs are forked from a server that has imported what the steps need, which spares the seconds of importing;
-from there on they are what `vitals run` is.
+Runs are forked (bench.forked), which spares the seconds of importing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import multiprocessing
 import os
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +21,7 @@ from typing import TypeVar
 
 from bench.chaos_comparison import Difference, TableSum, difference, sums_of
 from bench.chaos_readers import Signature, signature_of
+from bench.forked import Before, begin_vitals
 from bench.watched import MISLEADING_VARIABLES
 from bench.workspaces import (
     MEMORY_SETTING,
@@ -39,44 +37,12 @@ from pipeline.review import STEPS
 from pipeline.runlog import read_runs
 from pipeline.workspace import Workspace, find_workspace
 
-# What the steps import when they run.
-PRELOADED = (
-    "bench.chaos_worlds",
-    "pipeline.cli",
-    "pipeline.review",
-    "pipeline.load_step",
-    "pipeline.features",
-    "pipeline.learning",
-    "pipeline.marts",
-    "pipeline.telling",
-    "pipeline.release",
-    "pipeline.extension.reading",
-    "pipeline.extension.building",
-    "dbt.cli.main",
-    "dbt.adapters.duckdb",
-    "duckdb_engine",
-    "expectations.gate",
-    "expectations.validation",
-    "expectations.raw",
-    "expectations.features",
-    "expectations.scores",
-    "expectations.marts",
-    "ml.churn",
-    "ml.clusters",
-    "ml.health",
-    "report.lists",
-    "report.page",
-    "skops.io",
-)
-# Great Expectations asks for it when it is imported, by whoever is preloaded.
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 SECONDS_BETWEEN_LOOKS = 0.004
 SECONDS_AT_MOST = 600
 # Where a run begins: on a Monday after another, or with nothing built at all. The name of a step stands for
 # a third way, a Monday's review whose earlier steps are done.
 MONDAY, EMPTY = "monday", "empty"
 
-Before = Callable[[], None]
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -224,18 +190,9 @@ class DisturbedWorld:
         """Begin a command of `vitals`; `before` is called in its process first, as to limit it."""
         log = self.workspace.run_log
         self.log_begins_at = log.stat().st_size if log.exists() else 0
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(PRELOADED))
-        process = context.Process(
-            target=_vitals,
-            args=(
-                [*(arguments or ("run",)), "--workspace", str(self.workspace.folder)],
-                str(self.said),
-                before,
-            ),
-        )
-        process.start()
-        return process
+        asked = [*(arguments or ("run",)), "--workspace", str(self.workspace.folder)]
+        environment = {name: text for name, text in os.environ.items() if name not in MISLEADING_VARIABLES}
+        return begin_vitals(asked, environment, self.said, before=before)
 
     @property
     def said(self) -> Path:
@@ -329,20 +286,3 @@ def kill(process: ForkServerProcess) -> bool:
             os.kill(process.pid, signal.SIGKILL)
     process.join()
     return process.exitcode == -signal.SIGKILL
-
-
-def _vitals(arguments: list[str], said: str, before: Before | None) -> None:
-    """In the forked process: what the command `vitals` does, its words into a file."""
-    for name in MISLEADING_VARIABLES:
-        os.environ.pop(name, None)
-    file = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
-    os.dup2(file, 1)
-    os.dup2(file, 2)
-    sys.stdout = os.fdopen(1, "w", buffering=1, closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, closefd=False)
-    sys.argv = ["vitals", *arguments]
-    if before is not None:
-        before()
-    from pipeline.cli import app
-
-    app(arguments)
