@@ -21,8 +21,8 @@ from typing import TypeVar
 
 from bench.chaos_comparison import Difference, TableSum, difference, sums_of
 from bench.chaos_readers import Signature, signature_of
-from bench.forked import Before, begin_vitals
-from bench.watched import MISLEADING_VARIABLES
+from bench.forked import Before, begin_vitals, exit_code_of
+from bench.watched import environment_of_commands
 from bench.workspaces import (
     MEMORY_SETTING,
     bring_back,
@@ -38,7 +38,6 @@ from pipeline.runlog import read_runs
 from pipeline.workspace import Workspace, find_workspace
 
 SECONDS_BETWEEN_LOOKS = 0.004
-SECONDS_AT_MOST = 600
 # Where a run begins: on a Monday after another, or with nothing built at all. The name of a step stands for
 # a third way, a Monday's review whose earlier steps are done.
 MONDAY, EMPTY = "monday", "empty"
@@ -191,8 +190,7 @@ class DisturbedWorld:
         log = self.workspace.run_log
         self.log_begins_at = log.stat().st_size if log.exists() else 0
         asked = [*(arguments or ("run",)), "--workspace", str(self.workspace.folder)]
-        environment = {name: text for name, text in os.environ.items() if name not in MISLEADING_VARIABLES}
-        return begin_vitals(asked, environment, self.said, before=before)
+        return begin_vitals(asked, environment_of_commands(), self.said, before=before)
 
     @property
     def said(self) -> Path:
@@ -207,11 +205,7 @@ class DisturbedWorld:
     def run(self, *arguments: str, before: Before | None = None) -> tuple[int, str]:
         """A command to its end: exit code (below 0: the signal that ended it), and what it said."""
         process = self.begin(*arguments, before=before)
-        process.join(SECONDS_AT_MOST)
-        if process.exitcode is None:
-            process.kill()
-            process.join()
-        return process.exitcode, self.what_was_said()
+        return exit_code_of(process), self.what_was_said()
 
     def run_to_the_end(self, *arguments: str) -> dict[str, float]:
         """The whole review, or another command; seconds of its steps. Raises RuntimeError where it fails."""

@@ -45,6 +45,8 @@ PRELOADED = (
 # Great Expectations asks for it when it is imported, by whoever is preloaded.
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
+SECONDS_AT_MOST = 600
+
 Before = Callable[[], None]
 
 
@@ -66,6 +68,15 @@ def begin_vitals(
     process = context.Process(target=_vitals, args=(list(arguments), dict(environment), files, before))
     process.start()
     return process
+
+
+def exit_code_of(process: ForkServerProcess) -> int:
+    """The exit code of a command at its end; below 0 the signal that ended it, as it does one that hangs."""
+    process.join(SECONDS_AT_MOST)
+    if process.exitcode is None:
+        process.kill()
+        process.join()
+    return process.exitcode
 
 
 def _vitals(

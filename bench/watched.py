@@ -41,6 +41,11 @@ class Watched:
     nodes: dict[str, float] = field(default_factory=dict)
 
 
+def environment_of_commands() -> dict[str, str]:
+    """The environment of this process without what would lead a command to another workspace, week or run."""
+    return {name: text for name, text in os.environ.items() if name not in MISLEADING_VARIABLES}
+
+
 def watch(command: Sequence[str], run_results: Path | None = None) -> Watched:
     """Run a command to its end. Raises MeasuredCommandError where it fails.
 
@@ -48,7 +53,7 @@ def watch(command: Sequence[str], run_results: Path | None = None) -> Watched:
     process as the kernel knows it, or of all together, whichever is more, as seen twenty times a second: a
     review lets the kernel forget it at the begin of each step.
     """
-    environment = {name: text for name, text in os.environ.items() if name not in MISLEADING_VARIABLES}
+    environment = environment_of_commands()
     nodes = _NodesOfRuns(run_results)
     started = time.perf_counter()
     with tempfile.TemporaryFile() as said:

@@ -19,14 +19,13 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from bench.record import PROJECT_FOLDER
+from bench.watched import environment_of_commands
 from pipeline.newworkspace import FILES
 from pipeline.workspace import WORKSPACES_FOLDER
 from simulation.parameters import WorldParameters
 
 MARKER = "world.json"
 OWN_FEATURES = "features"  # folder of a workspace's own columns
-# What would move the command to other data, another week or another run.
-MISLEADING_VARIABLES = ("VITALS_DATA_DIR", "VITALS_WORKSPACE", "VITALS_WEEK", "VITALS_RUN_ID")
 
 
 @dataclass(frozen=True)
@@ -109,7 +108,7 @@ def weeks_before_the_last(size: WorldSize, distances: Sequence[int]) -> list[dat
 
 def run_vitals(*arguments: str) -> Phase:
     """Run the command to its end. Raises CommandFailedError with what it said last."""
-    environment = {name: text for name, text in os.environ.items() if name not in MISLEADING_VARIABLES}
+    environment = environment_of_commands()
     started = time.monotonic()
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(

@@ -12,10 +12,8 @@ from pathlib import Path
 import duckdb
 
 from bench.chaos_comparison import OF_ONE_BUILD
-from bench.forked import begin_vitals
+from bench.forked import begin_vitals, exit_code_of
 from pipeline.workspace import WORKSPACES_FOLDER
-
-SECONDS_AT_MOST = 600
 
 
 @dataclass(frozen=True)
@@ -54,13 +52,11 @@ class Business:
                 said,
                 complained,
             )
-            process.join(SECONDS_AT_MOST)
-            if process.exitcode is None:
-                process.kill()
-                process.join()
+            code = exit_code_of(process)
             text = "".join(path.read_text(encoding="utf-8") for path in (said, complained) if path.exists())
         assert "Traceback" not in text, text
-        return Outcome(process.exitcode, text)
+        assert code >= 0, f"ended by signal {-code}, as a command that hangs is: {text}"
+        return Outcome(code, text)
 
     def published(self, sql: str) -> list[tuple]:
         """Rows of the published warehouse."""
