@@ -60,18 +60,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         worlds = make_worlds(Path(folder), asked.worlds)
         steps = {step: round(seconds, 1) for step, seconds in worlds[0].undisturbed[MONDAY].steps.items()}
         _tell(began, f"{len(worlds)} worlds made and run undisturbed: {steps}")
-        results = measure_controls(worlds[0], asked.readers)
-        _tell(began, "controls done")
-        results += measure_publications(worlds[0], asked.publishes, asked.queries, asked.readers)
-        _tell(began, f"{asked.publishes} publications among readers done")
+        # The demo from here on, beside all else: its runs take long, and the small worlds often wait.
         with ThreadPoolExecutor(1) as beside:
             of_demo = beside.submit(measure_demo, Path(folder), asked.demo_kills, asked.seed, began)
+            results = measure_controls(worlds[0], asked.readers)
+            _tell(began, "controls done")
+            results += measure_publications(worlds[0], asked.publishes, asked.queries, asked.readers)
+            _tell(began, f"{asked.publishes} publications among readers done")
             results += over_worlds(
                 worlds, asked.faults, lambda world, name: measure_fault(name, world, began)
             )
+            if asked.kills:
+                results += measure_kills(worlds, asked.kills, asked.readers, asked.seed, began)
             results += of_demo.result()
-        if asked.kills:
-            results += measure_kills(worlds, asked.kills, asked.readers, asked.seed, began)
     if asked.kills >= KILLS and set(asked.faults) == set(FAULTS):
         minutes = (time.monotonic() - began) / 60
         results.append(_judged("chaos_minutes", minutes, "minutes", MINUTES, {"kills": asked.kills}))

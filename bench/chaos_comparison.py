@@ -15,7 +15,9 @@ SCHEMAS = ("raw", "intermediate", "features", "scores", "marts")
 # They name a run, a load, or a moment of the machine's clock.
 OF_ONE_RUN = ("run_id", "load_id", "loaded_at", "seconds", "modified_at")
 # Tables that hold what the weeks of one build need: a run that finds less to build leaves less in them.
-OF_ONE_BUILD = re.compile(r"intermediate\.(int_(?!plans_)\w+_to_weeks|int_days_known_in_parts)")
+OF_ONE_BUILD = re.compile(
+    r"intermediate\.int_((?!plans_)\w+_to_weeks|days_known_in_parts|customers_reviewed|weeks_looked_back_on)"
+)
 
 
 @dataclass

@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from bench.chaos_worlds import EMPTY, MONDAY, DisturbedWorld, kill, over_worlds
 from pipeline.review import STEPS
 
-# Of fourteen runs one is a whole review of a Monday and one begins with nothing built. The others begin at
-# the step that is to be killed, from a copy whose earlier steps are done: as a scheduler retries, and faster.
+# Of twenty runs one is a whole review of a Monday and one begins with nothing built. The others begin at the
+# step that is to be killed, from a copy whose earlier steps are done: as a scheduler retries, and faster.
 # Of these, too, those whose first step is killed are whole reviews.
-KINDS = ("step",) * 6 + (MONDAY,) + ("step",) * 6 + (EMPTY,)
+KINDS = ("step",) * 9 + (MONDAY,) + ("step",) * 9 + (EMPTY,)
+# Which of them is killed next: later steps, after which less is left to run, more often than the first ones.
+ROUND_OF_STEPS = (*STEPS, *STEPS[1:], *STEPS[3:])
 # After one of so many kills the next run is killed as well, within the seconds in which it opens the build.
 ONE_OF_KILLED_AGAIN = 5
 SECONDS_OF_OPENING = 2.0
@@ -64,16 +66,21 @@ class Killed:
 
 
 def planned_kills(count: int, seed: int) -> list[Planned]:
-    """So many kills, the same for a seed: the steps in turn for each kind of start, moments at random."""
+    """So many kills, the same for a seed: the steps in turn for each kind of start.
+
+    Moments are drawn at random from the quarters of a step in turn, so that each quarter has its share.
+    """
     chance = random.Random(seed)  # noqa: S311 - moments, not secrets
     turns: Counter[str] = Counter()
     planned = []
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
-        step = STEPS[turns[kind] % len(STEPS)]
-        turns[kind] += 1
+        steps = ROUND_OF_STEPS if kind == "step" else STEPS
+        step = steps[turns[kind] % len(steps)]
+        turns.update([kind, step])
+        share = (turns[step] % 4 + chance.random()) / 4
         again = chance.uniform(0, SECONDS_OF_OPENING) if number % ONE_OF_KILLED_AGAIN == 0 else None
-        planned.append(Planned(_start(kind, step), step, chance.random(), again))
+        planned.append(Planned(_start(kind, step), step, share, again))
     return planned
 
 

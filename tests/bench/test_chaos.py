@@ -91,12 +91,13 @@ def test_what_one_build_needs_is_not_compared(tmp_path: Path) -> None:
 def test_kills_are_the_same_for_a_seed_and_meet_every_step_from_every_start() -> None:
     planned = planned_kills(200, 7)
     assert planned == planned_kills(200, 7) != planned_kills(200, 8)
-    assert min(Counter(each.step for each in planned).values()) >= 200 // len(STEPS) - 1
+    quarters = Counter((each.step, int(each.share * 4)) for each in planned)
+    assert min(quarters[step, quarter] for step in STEPS for quarter in range(4)) >= 3
     from_each_start = Counter((each.start, each.step) for each in planned)
     assert {(start, step) for start in (EMPTY, MONDAY) for step in STEPS} <= set(from_each_start)
     # The others begin at the step that is killed; one that begins with the first is a whole review.
     assert {start for start, step in from_each_start if start == step} == set(STEPS[1:])
-    assert sum(each.start in (EMPTY, MONDAY) for each in planned) >= 50
+    assert sum(each.start in (EMPTY, MONDAY) for each in planned) >= 30
     assert all(0 <= each.share < 1 for each in planned)
     assert sum(each.again_after is not None for each in planned) == 40
 

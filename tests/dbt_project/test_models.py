@@ -13,6 +13,8 @@ from tests.dbt_project.conftest import WEEKS, SmallWarehouse
 
 # They hold the weeks that are built, and no other.
 TABLES_OF_A_RUN = (
+    ("intermediate", "int_weeks_looked_back_on"),
+    ("intermediate", "int_customers_reviewed"),
     ("intermediate", "int_history_carried_to_weeks"),
     ("intermediate", "int_usage_summed_to_weeks"),
     ("intermediate", "int_firsts_carried_to_weeks"),

@@ -1,5 +1,3 @@
-{{ config(materialized='ephemeral') }}
-
 with
 
 histories_of_run as (

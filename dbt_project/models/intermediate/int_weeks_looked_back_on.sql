@@ -1,5 +1,3 @@
-{{ config(materialized='ephemeral') }}
-
 with
 
 weeks_to_build as (
